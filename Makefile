@@ -1,0 +1,58 @@
+# Alphapy's commands. `make sandbox` shows the bot, `make test` checks everything.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+.DEFAULT_GOAL := help
+
+.PHONY: help setup dev fmt check test sandbox demo bench migrate clean
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / — /' | sed 's/^/  make /'
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Alphapy needs Python 3.11 or newer; none was found. Install it, or run: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@echo "→ creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "→ installing the locked packages (a minute the first time)"
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@echo "→ installing the locked development packages"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.runtime  ## prepare .venv, so that .venv/bin/alphapy works
+dev: $(VENV)/.dev  ## setup, and the tools for tests and checks
+
+fmt: dev  ## format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+check: dev  ## ruff, mypy, import rules
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+test: check  ## every check and every test, with coverage
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest -n auto --dist=worksteal
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
+
+sandbox: setup  ## a local Discord, PostgreSQL and the bot, with a page to chat in
+	@exec $(BIN)/alphapy sandbox
+
+demo: setup  ## play a scripted conversation against the sandbox and check it
+	@$(BIN)/alphapy sandbox --demo
+
+bench: dev  ## the benchmarks
+	@for b in bench/[a-z]*.py; do echo "== $$b"; $(BIN)/python $$b; done
+
+migrate: setup  ## bring the database of DATABASE_URL to the newest revision
+	@$(BIN)/alphapy db upgrade
+
+clean:  ## remove the environment and the caches, keep the data in .alphapy
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -1,0 +1,5 @@
+"""The alphapy command."""
+
+
+def main() -> None:
+    """Start the command line."""
