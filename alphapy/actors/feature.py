@@ -1,0 +1,135 @@
+"""What a feature is made of: one value that reads like a table of contents.
+
+A feature's ``manifest.py`` holds ``def build(wiring: Wiring) -> Feature``. Collaborators come in through the
+wiring; the supervisor builds every feature of :mod:`alphapy.features` once, registers its actors, commands and
+components, and routes the events it subscribes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+from alphapy.actors.kernel.address import Address
+from alphapy.pure.ids import GuildId
+
+if TYPE_CHECKING:
+    from alphapy.actors.kernel.bus import Bus
+    from alphapy.actors.kernel.supervision import ChildSpec
+    from alphapy.actors.settings.snapshot import SettingsReader
+    from alphapy.config import Config
+    from alphapy.gateway.commands import Command, Group
+    from alphapy.gateway.components import ComponentRoute, ModalRoute
+    from alphapy.gateway.events import Event
+    from alphapy.gateway.guilds import GuildCache
+    from alphapy.gateway.rest.calls import DiscordCalls
+    from alphapy.pure.clock import Clock
+    from alphapy.storage.pool import Pool
+
+
+@attrs.frozen
+class GatewayEvent:
+    """A gateway event as a feature's actor receives it, on its normal lane.
+
+    ``session_id`` and ``seq`` are its place in the gateway's log: a durable feature stores them in the same
+    transaction as its effects and skips what it has already done (design.md, section 4, "Progress").
+    """
+
+    name: str
+    event: Event
+    shard_id: int
+    session_id: str
+    seq: int
+
+
+def guild_actor(guild_id: GuildId, feature: str) -> Address:
+    """Where a guild's own actor of a feature is found: ``guild/<id>/<feature>``."""
+    return Address.guild(guild_id, feature)
+
+
+@attrs.frozen
+class Subscription:
+    """An event type that a feature wants, and a cheap pure test that spares its actor what it would ignore."""
+
+    event: str
+    wants: Callable[[Event], bool] = attrs.field(default=lambda _event: True)
+
+
+@attrs.frozen
+class ActorDef:
+    """Actors of one kind: an address pattern such as ``guild/*/custom_commands`` and how they are run."""
+
+    pattern: str
+    spec: ChildSpec
+
+
+@attrs.frozen
+class Category:
+    """The heading under which ``/commands`` lists a feature (spec/operations.md 4.1)."""
+
+    label: str
+    emoji: str
+
+
+@attrs.frozen(kw_only=True)
+class Feature:
+    """A feature's table of contents.
+
+    ``scope`` is the settings scope whose ``enabled`` key switches the feature's events off for a guild;
+    None for a feature that cannot be switched off.
+    """
+
+    name: str
+    category: Category
+    scope: str | None = None
+    commands: tuple[Command | Group, ...] = ()
+    components: tuple[ComponentRoute, ...] = ()
+    modals: tuple[ModalRoute, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+    actors: tuple[ActorDef, ...] = ()
+    listens_to: frozenset[str] = frozenset()
+    """Settings scopes whose changes are told to the guild's running actor of this feature."""
+
+
+@attrs.frozen(kw_only=True)
+class ServiceInfo:
+    """What the service knows about itself."""
+
+    version: str
+    codename: str
+    started_at: datetime
+
+
+class Catalogue(Protocol):
+    """Every feature that is running, for what speaks about all of them (``/commands``, ``/help``)."""
+
+    def features(self) -> tuple[Feature, ...]:
+        """The features in start order."""
+        ...
+
+
+class Owners(Protocol):
+    """Who may do what the whole service depends on (spec/operations.md, "Who is who")."""
+
+    def is_owner(self, user_id: int) -> bool:
+        """Whether this user is a bot owner."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Wiring:
+    """The collaborators that features are built with."""
+
+    config: Config
+    clock: Clock
+    bus: Bus
+    pool: Pool
+    calls: DiscordCalls
+    settings: SettingsReader
+    guilds: GuildCache
+    owners: Owners
+    catalogue: Catalogue
+    info: ServiceInfo
