@@ -1,8 +1,8 @@
 """What a feature is made of: one value that reads like a table of contents.
 
-A feature's ``manifest.py`` holds ``def build(wiring: Wiring) -> Feature``. Collaborators come in through the
-wiring; the supervisor builds every feature of :mod:`alphapy.features` once, registers its actors, commands and
-components, and routes the events it subscribes to.
+A feature's ``manifest.py`` holds ``def build(wiring: Wiring) -> Feature``. Collaborators come in through
+the wiring; the supervisor builds every feature of :mod:`alphapy.features` once, registers its actors,
+commands and components, and routes the events it subscribes to.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 from alphapy.actors.kernel.address import Address
-from alphapy.pure.ids import GuildId
+from alphapy.actors.kernel.bus import Bus
+from alphapy.actors.kernel.supervision import ChildSpec
+from alphapy.actors.settings.snapshot import SettingsReader
+from alphapy.config import Config
+from alphapy.gateway.commands import Command, Group
+from alphapy.gateway.components import ComponentRoute, ModalRoute
+from alphapy.gateway.events import Event
+from alphapy.gateway.guilds import GuildCache
+from alphapy.gateway.rest.calls import DiscordCalls
+from alphapy.pure.clock import Clock
+from alphapy.storage.pool import Pool
 
 if TYPE_CHECKING:
-    from alphapy.actors.kernel.bus import Bus
-    from alphapy.actors.kernel.supervision import ChildSpec
-    from alphapy.actors.settings.snapshot import SettingsReader
-    from alphapy.config import Config
-    from alphapy.gateway.commands import Command, Group
-    from alphapy.gateway.components import ComponentRoute, ModalRoute
-    from alphapy.gateway.events import Event
-    from alphapy.gateway.guilds import GuildCache
-    from alphapy.gateway.rest.calls import DiscordCalls
-    from alphapy.pure.clock import Clock
-    from alphapy.storage.pool import Pool
+    from alphapy.pure.ids import GuildId
 
 
 @attrs.frozen
@@ -52,7 +52,7 @@ def guild_actor(guild_id: GuildId, feature: str) -> Address:
 
 @attrs.frozen
 class Subscription:
-    """An event type that a feature wants, and a cheap pure test that spares its actor what it would ignore."""
+    """An event type that a feature wants, and a cheap pure test that spares its actor the rest."""
 
     event: str
     wants: Callable[[Event], bool] = attrs.field(default=lambda _event: True)

@@ -1,20 +1,18 @@
 """What every feature sees of a guild's settings: an immutable snapshot, swapped whole.
 
-Reads never wait for the actor that writes. A feature handles one event with one snapshot; a gate that must notice
-other programs' writes asks for one that is fresh (spec/settings.md 5.2).
+Reads never wait for the actor that writes. A feature handles one event with one snapshot; a gate that must
+notice other programs' writes asks for one that is fresh (spec/settings.md 5.2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import attrs
 
 from alphapy.pure.ids import GuildId
-
-if TYPE_CHECKING:
-    from alphapy.pure.settings import SettingDef, SettingsRegistry
+from alphapy.pure.settings import SettingDef, SettingsRegistry
 
 FRESH_FOR = 2.0
 """Seconds for which a gate trusts a snapshot (spec/settings.md 8)."""
@@ -32,7 +30,7 @@ class SettingsSnapshot:
     """When it was read from the database, on Trio's clock, in seconds."""
 
     def value(self, scope: str, key: str) -> Any:
-        """The override where there is one, else the default. Raises UnknownSetting for an unregistered key."""
+        """The override where there is one, else the default; raises UnknownSetting."""
         definition = self.registry.definition(scope, key)
         return self.overrides.get((scope, key), definition.default)
 
@@ -57,7 +55,7 @@ class SettingsSnapshot:
         return int(self.value(scope, key) or 0) or None
 
 
-class SettingsUnavailable(Exception):  # noqa: N818 - it names a condition, as its siblings in storage do
+class SettingsUnavailable(Exception):
     """The guild's settings could not be read in time; the caller must assume nothing."""
 
 
@@ -69,9 +67,9 @@ class SettingsReader(Protocol):
         ...
 
     async def fresh(self, guild_id: GuildId, *, max_age: float = FRESH_FOR) -> SettingsSnapshot:
-        """A snapshot no older than ``max_age`` seconds; raises SettingsUnavailable when it cannot be had."""
+        """A snapshot at most ``max_age`` seconds old; raises SettingsUnavailable where there is none."""
         ...
 
     async def enabled(self, guild_id: GuildId, scope: str) -> bool:
-        """The gate of a module, fresh; False when it cannot be known (it fails closed, spec/settings.md 3.1)."""
+        """The gate of a module, fresh; False when it cannot be known (spec/settings.md 3.1)."""
         ...

@@ -1,0 +1,164 @@
+"""Settings: what a key means, what may be written, and how old rows are read (spec/settings.md 2.1 and 3).
+
+Writing is strict: :meth:`SettingDef.canonical` gives the one JSON form that is stored, or raises
+:class:`InvalidSetting`. Reading is tolerant: :meth:`SettingDef.read` understands what earlier programs
+stored, or raises :class:`UndecodableSetting`, upon which the default applies.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+from typing_extensions import override
+
+from alphapy.pure.setting_types import READERS, WRITERS, Bounds, SettingType, Unfit, Unreadable
+
+RAW_SCOPE = "fyi"
+"""The only scope that may hold keys without a definition."""
+
+
+class ChannelFit(enum.Enum):
+    """Which kinds of channel a channel setting accepts, as Discord's channel types."""
+
+    TEXT = frozenset({0, 5})
+    TEXT_OR_THREAD = frozenset({0, 5, 10, 11, 12})
+    CATEGORY = frozenset({4})
+
+
+class SettingError(Exception):
+    """The root of this module's errors."""
+
+
+@attrs.frozen
+class InvalidSetting(SettingError):
+    """A value that may not be written. ``expected`` completes the sentence "it must be …"."""
+
+    scope: str
+    key: str
+    expected: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.scope}.{self.key} must be {self.expected}"
+
+
+@attrs.frozen
+class UndecodableSetting(SettingError):
+    """A stored value that makes no sense for its key; the default applies."""
+
+    scope: str
+    key: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.scope}.{self.key} holds a value that cannot be read"
+
+
+@attrs.frozen
+class UnknownSetting(SettingError):
+    """A key that nobody registered: a programming error, or a hostile request."""
+
+    scope: str
+    key: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.scope}.{self.key} is not a setting"
+
+
+@attrs.frozen(kw_only=True)
+class SettingDef(Bounds):
+    """One setting: its type, bounds and meaning. ``default`` is its value while nothing is stored."""
+
+    scope: str
+    key: str
+    default: Any
+    meaning: str
+    fit: ChannelFit = ChannelFit.TEXT
+    check: Callable[[Any], str | None] | None = None
+    """A last test of a canonical value: None when it is fine, else what it must be."""
+    owner_only: bool = False
+    """Only a bot owner may change it."""
+    managed: bool = False
+    """The bot keeps it itself; neither shown nor writable."""
+
+    @property
+    def name(self) -> str:
+        """``scope.key``."""
+        return f"{self.scope}.{self.key}"
+
+    def canonical(self, value: object) -> Any:
+        """The JSON value to store; None means "clear the override". Raises InvalidSetting."""
+        if value is None or (value == "" and self.type is not SettingType.STR):
+            return None
+        try:
+            written = WRITERS[self.type](self, value)
+        except Unfit as unfit:
+            raise InvalidSetting(self.scope, self.key, str(unfit)) from None
+        if written is not None and self.check is not None and (expected := self.check(written)) is not None:
+            raise InvalidSetting(self.scope, self.key, expected)
+        return written
+
+    def read(self, stored: object) -> Any:
+        """The value in memory of what ``bot_settings.value`` holds; raises UndecodableSetting."""
+        try:
+            return READERS[self.type](stored)
+        except Unreadable:
+            raise UndecodableSetting(self.scope, self.key) from None
+
+
+class SettingsRegistry:
+    """Every setting there is, frozen when it is built. Raises ValueError when a key is registered twice."""
+
+    def __init__(self, definitions: Iterable[SettingDef]) -> None:
+        self._definitions: dict[tuple[str, str], SettingDef] = {}
+        for definition in definitions:
+            address = (definition.scope, definition.key)
+            if address in self._definitions:
+                raise ValueError(f"{definition.name} is registered twice")
+            self._definitions[address] = definition
+
+    def definition(self, scope: str, key: str) -> SettingDef:
+        """The definition of a key; raises UnknownSetting."""
+        try:
+            return self._definitions[scope, key]
+        except KeyError:
+            raise UnknownSetting(scope, key) from None
+
+    def find(self, scope: str, key: str) -> SettingDef | None:
+        """The definition of a key, or None."""
+        return self._definitions.get((scope, key))
+
+    def scope(self, scope: str) -> tuple[SettingDef, ...]:
+        """The definitions of a scope: ``enabled`` first, the rest by key."""
+        found = [d for d in self._definitions.values() if d.scope == scope]
+        return tuple(sorted(found, key=lambda d: (d.key != "enabled", d.key)))
+
+    def scopes(self) -> tuple[str, ...]:
+        """All scopes, sorted."""
+        return tuple(sorted({d.scope for d in self._definitions.values()}))
+
+    def read_rows(
+        self, rows: Iterable[tuple[str, str, object]]
+    ) -> tuple[Mapping[tuple[str, str], Any], tuple[str, ...], int]:
+        """Overrides out of stored rows ``(scope, key, value)``.
+
+        Returns the readable overrides, the names of undecodable ones, and how many rows nobody
+        registered (raw keys of scope ``fyi`` do not count as such).
+        """
+        overrides: dict[tuple[str, str], Any] = {}
+        undecodable: list[str] = []
+        unknown = 0
+        for scope, key, stored in rows:
+            definition = self._definitions.get((scope, key))
+            if definition is None:
+                unknown += scope != RAW_SCOPE
+            elif stored is not None:
+                try:
+                    overrides[scope, key] = definition.read(stored)
+                except UndecodableSetting:
+                    undecodable.append(definition.name)
+        return overrides, tuple(undecodable), unknown
