@@ -227,7 +227,7 @@ def _native(stored: object) -> Any:
         try:
             return json.loads(stored)
         except ValueError:
-            raise Unreadable from None
+            return stored
     return stored
 
 

@@ -1,0 +1,90 @@
+"""Queries of ``bot_settings`` and ``settings_history`` (spec/settings.md 2 and 5.3).
+
+A write locks the row first, so that the history's old value is exact, and writes nothing when nothing
+changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from psycopg.types.json import Jsonb
+
+if TYPE_CHECKING:
+    from alphapy.pure.ids import GuildId
+    from alphapy.storage.transaction import Transaction
+
+
+@attrs.frozen
+class SettingWrite:
+    """What one key shall hold; ``value`` None clears the override."""
+
+    scope: str
+    key: str
+    value_type: str
+    value: Any
+
+
+async def load_all(tx: Transaction) -> list[tuple[int, str, str, object]]:
+    """Every stored setting as ``(guild_id, scope, key, value)``, for the start."""
+    return await tx.fetch_all("SELECT guild_id, scope, key, value FROM bot_settings ORDER BY guild_id")
+
+
+async def load_guild(tx: Transaction, guild_id: GuildId) -> list[tuple[str, str, object]]:
+    """One guild's stored settings as ``(scope, key, value)``."""
+    return await tx.fetch_all("SELECT scope, key, value FROM bot_settings WHERE guild_id = %s", (guild_id,))
+
+
+async def write(tx: Transaction, guild_id: GuildId, change: SettingWrite, *, changed_by: int | None) -> bool:
+    """Make one key hold a value, with its history row; False when it held that already."""
+    await tx.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+        (f"setting:{guild_id}:{change.scope}:{change.key}",),
+    )
+    new = None if change.value is None else Jsonb(change.value)
+    row = await tx.fetch_one(
+        """
+        SELECT value, value = %s FROM bot_settings
+        WHERE guild_id = %s AND scope = %s AND key = %s FOR UPDATE
+        """,
+        (new, guild_id, change.scope, change.key),
+    )
+    if (row is None and new is None) or (row is not None and row[1]):
+        return False
+    if new is None:
+        change_type = "deleted"
+        await tx.execute(
+            "DELETE FROM bot_settings WHERE guild_id = %s AND scope = %s AND key = %s",
+            (guild_id, change.scope, change.key),
+        )
+    else:
+        change_type = "created" if row is None else "updated"
+        await tx.execute(
+            """
+            INSERT INTO bot_settings (guild_id, scope, key, value, value_type, updated_by, updated_at)
+            VALUES (%s, %s, %s, %s, %s, %s, now())
+            ON CONFLICT (guild_id, scope, key) DO UPDATE
+            SET value = EXCLUDED.value, value_type = EXCLUDED.value_type,
+                updated_by = EXCLUDED.updated_by, updated_at = now()
+            """,
+            (guild_id, change.scope, change.key, new, change.value_type, changed_by),
+        )
+    await tx.execute(
+        """
+        INSERT INTO settings_history
+            (guild_id, scope, key, old_value, new_value, value_type, changed_by, change_type)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            guild_id,
+            change.scope,
+            change.key,
+            None if row is None else Jsonb(row[0]),
+            Jsonb(None) if new is None else new,
+            change.value_type,
+            changed_by,
+            change_type,
+        ),
+    )
+    return True
