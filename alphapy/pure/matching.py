@@ -1,0 +1,101 @@
+"""Members' regular expressions, on RE2 alone: linear time, whatever the pattern and the text.
+
+No pattern of a member is ever given to a backtracking engine (spec/moderation.md 5.4). Where RE2 cannot be
+imported, patterns are refused as unavailable and stored ones never match.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import Protocol
+
+import attrs
+from typing_extensions import override
+
+try:
+    import re2
+except ImportError:  # pragma: no cover - the wheel is missing on exotic platforms only
+    re2 = None
+
+MAX_PATTERN_LENGTH = 200
+"""Characters of a pattern (spec/moderation.md 8)."""
+
+MAX_PATTERN_MEMORY = 1 << 20
+"""Bytes that RE2 may use for one pattern."""
+
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+_UNSUPPORTED = (
+    "invalid perl operator",
+    "invalid escape sequence",
+    "repetition size",
+    "bad repetition operator",
+)
+
+
+class RefusalKind(enum.Enum):
+    """Why a pattern may not be stored; the value is how it is said to a member."""
+
+    INVALID = "it is not a valid regular expression"
+    UNSUPPORTED = (
+        "it uses something that Alphapy does not support: look-around, back-references, possessive or atomic "
+        "groups, or a repetition above 1000"
+    )
+    TOO_LARGE = f"it is too large (at most {MAX_PATTERN_LENGTH} characters, and not too many repetitions)"
+    MATCHES_EVERYTHING = "it matches an empty text, so it would match every message"
+    UNAVAILABLE = "regular expressions are not available in this installation"
+
+
+@attrs.frozen
+class PatternRefused(Exception):
+    """A pattern that may not be stored, and why."""
+
+    pattern: str
+    kind: RefusalKind
+
+    @override
+    def __str__(self) -> str:
+        return self.kind.value
+
+
+class Pattern(Protocol):
+    """A compiled pattern."""
+
+    def search(self, text: str) -> object | None:
+        """Something truthy where the pattern occurs in the text, which holds no lone surrogate."""
+        ...
+
+
+def without_surrogates(text: str) -> str:
+    """The text with lone surrogates replaced by U+FFFD, as RE2 needs it."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+def compile_pattern(pattern: str, *, case_sensitive: bool) -> Pattern:
+    r"""Compile a member's pattern; raises PatternRefused.
+
+    Differences to other engines: ``\\d \\w \\s \\b`` know ASCII only, ``$`` is the end of the text.
+    """
+    if re2 is None:
+        raise PatternRefused(pattern, RefusalKind.UNAVAILABLE)
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        raise PatternRefused(pattern, RefusalKind.TOO_LARGE)
+    options = re2.Options()
+    options.max_mem = MAX_PATTERN_MEMORY
+    options.log_errors = False
+    options.case_sensitive = case_sensitive
+    try:
+        compiled: Pattern = re2.compile(without_surrogates(pattern), options)
+    except re2.error as error:
+        raise PatternRefused(pattern, _kind(error)) from None
+    if compiled.search("") is not None:
+        raise PatternRefused(pattern, RefusalKind.MATCHES_EVERYTHING)
+    return compiled
+
+
+def _kind(error: Exception) -> RefusalKind:
+    reason = error.args[0] if error.args else ""
+    text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+    if "too large" in text:
+        return RefusalKind.TOO_LARGE
+    return RefusalKind.UNSUPPORTED if any(sign in text for sign in _UNSUPPORTED) else RefusalKind.INVALID
