@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from typing_extensions import override
 
+from alphapy.pure.text import cut
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -34,7 +36,6 @@ MAX_INPUT_HINT: Final = 100
 MAX_INPUT_VALUE: Final = 4000
 
 _CUSTOM_EMOJI = re.compile(r"<(a?):(\w{2,32}):(\d{1,19})>", re.ASCII)
-_ELLIPSIS = "…"
 
 
 class ComponentType(enum.IntEnum):
@@ -79,36 +80,32 @@ class InvalidComponent(Exception):
         return f"{self.component}: {self.rule}"
 
 
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + _ELLIPSIS
-
-
 def _button_label(text: str | None) -> str | None:
-    return None if text is None else _cut(text, MAX_BUTTON_LABEL)
+    return None if text is None else cut(text, MAX_BUTTON_LABEL)
 
 
 def _option_label(text: str) -> str:
-    return _cut(text, MAX_OPTION_TEXT)
+    return cut(text, MAX_OPTION_TEXT)
 
 
 def _option_description(text: str | None) -> str | None:
-    return None if text is None else _cut(text, MAX_OPTION_TEXT)
+    return None if text is None else cut(text, MAX_OPTION_TEXT)
 
 
 def _select_placeholder(text: str | None) -> str | None:
-    return None if text is None else _cut(text, MAX_SELECT_PLACEHOLDER)
+    return None if text is None else cut(text, MAX_SELECT_PLACEHOLDER)
 
 
 def _input_label(text: str) -> str:
-    return _cut(text, MAX_INPUT_LABEL)
+    return cut(text, MAX_INPUT_LABEL)
 
 
 def _input_hint(text: str | None) -> str | None:
-    return None if text is None else _cut(text, MAX_INPUT_HINT)
+    return None if text is None else cut(text, MAX_INPUT_HINT)
 
 
 def _modal_title(text: str) -> str:
-    return _cut(text, MAX_MODAL_TITLE)
+    return cut(text, MAX_MODAL_TITLE)
 
 
 def _check_custom_id(component: str, custom_id: str) -> None:
