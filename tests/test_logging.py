@@ -1,0 +1,83 @@
+"""Log lines are JSON, bounded, and free of secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alphapy.config import Config
+from alphapy.logging_setup import MAX_LINE, JsonFormatter, set_up_logging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def line(formatter: JsonFormatter, message: str = "hello", *args: object, **extra: Any) -> dict[str, Any]:
+    record = logging.LogRecord("alphapy.test", logging.INFO, "", 0, message, args, None)
+    vars(record).update(extra)
+    text = formatter.format(record)
+    assert len(text.encode()) <= MAX_LINE
+    assert "\n" not in text
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed
+
+
+def test_a_line_holds_the_event_and_its_fields() -> None:
+    entry = line(JsonFormatter(), "answered %s", "well", event="answered", guild_id=5, object=object)
+    assert entry["message"] == "answered well"
+    assert (entry["level"], entry["logger"], entry["event"], entry["guild_id"]) == (
+        "INFO",
+        "alphapy.test",
+        "answered",
+        5,
+    )
+
+
+def test_a_traceback_is_one_field() -> None:
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        entry = line(JsonFormatter(), exc_info=sys.exc_info())
+    assert entry["traceback"].endswith("ValueError: broken")
+
+
+def test_an_overlong_line_keeps_what_tells_where_it_came_from() -> None:
+    entry = line(JsonFormatter(), "x" * 20_000, event="flood", blob="é" * 20_000)
+    assert entry["truncated"] is True
+    assert entry["event"] == "flood"
+
+
+def test_known_secrets_are_masked_wherever_they_stand() -> None:
+    entry = line(JsonFormatter(["hunter2-secret", ""]), "with hunter2-secret", field="hunter2-secret!")
+    assert "hunter2" not in json.dumps(entry)
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    yield root
+    for handler in root.handlers:
+        if handler not in before[0]:
+            handler.close()
+    root.handlers[:], level = before
+    root.setLevel(level)
+
+
+def test_logs_go_to_standard_output_and_to_the_file(
+    tmp_path: Path, root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "logs" / "alphapy.log"
+    config = Config.load({"BOT_TOKEN": "token-of-the-bot", "LOG_FILE": str(file), "LOG_LEVEL": "warning"})
+    set_up_logging(config)
+    logging.getLogger("alphapy.test").warning("the token is token-of-the-bot")
+    logging.getLogger("alphapy.test").info("not this")
+    written = file.read_text()
+    assert written == capsys.readouterr().out
+    assert json.loads(written)["message"] == "the token is …"
+    assert root_logger.level == logging.WARNING
