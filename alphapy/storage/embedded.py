@@ -1,0 +1,368 @@
+"""A real PostgreSQL of our own, for when ``DATABASE_URL`` is not set.
+
+``data_dir`` holds the database (``cluster``), the server's log, a lock and a named pipe. The server listens
+on a Unix socket in a private folder and on no network port. Any number of processes of one user may use one
+data folder at once: the first starts the server, the last one stops it. See ``embedded_guard.py`` for how
+"the last one" is known even after ``kill -9``.
+
+Failure modes: the owner is killed: the guard stops the server within a second, and the next start waits for
+that. The server is killed: the guard starts it again, the pool reconnects. The guard is killed: the server
+stays until the next start, which replaces it on the same socket. Power loss: PostgreSQL recovers by itself at
+the next start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import attrs
+import psutil
+import psycopg
+
+from alphapy.storage import embedded_guard
+from alphapy.storage.embedded_install import (
+    SUPERUSER,
+    Installation,
+    check_version,
+    find_installation,
+    make_cluster,
+)
+from alphapy.storage.errors import EmbeddedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DATABASE = "alphapy"
+START_SECONDS = 60.0
+"""How long the server may take to start; recovery after a crash is part of it."""
+
+STOP_SECONDS = 20.0
+"""How long to wait for the server to stop, or for another process to be done starting or stopping it."""
+
+MAX_LOG_BYTES = 4_000_000
+"""A longer log is begun anew at the next start."""
+
+
+@attrs.frozen
+class _Folder:
+    """The files of one data folder."""
+
+    path: Path
+
+    @property
+    def cluster(self) -> Path:
+        return self.path / "cluster"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def owners(self) -> Path:
+        return self.path / "owners"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "server.log"
+
+    def log_tail(self) -> str:
+        try:
+            return self.log.read_text("utf-8", errors="replace").strip()[-1500:]
+        except OSError:
+            return "(no log)"
+
+
+@contextlib.contextmanager
+def embedded_postgres(data_dir: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Own the PostgreSQL of this folder while the block runs; yields the DSN of its database ``alphapy``.
+
+    Makes the folder when it is new (about a second), shares a server that another process of the same user
+    has started, stops it when the last owner leaves. ``settings`` are server settings for a server that is
+    started here. Blocks; call it outside Trio or in a worker thread.
+
+    Raises :class:`EmbeddedError`, whose text says what to do.
+    """
+    folder = _Folder(data_dir.absolute())
+    owner = _enter(folder, dict(settings or {}))
+    try:
+        yield _dsn(folder, DATABASE)
+    finally:
+        _leave(folder, owner)
+
+
+def _enter(folder: _Folder, settings: dict[str, str]) -> int:
+    """Become an owner of a server that accepts connections; returns the open end of the owners' pipe."""
+    _prepare(folder)
+    with _locked(folder.lock):
+        owner = _join(folder)
+        if owner is None:
+            owner = _start(folder, settings)
+        try:
+            _wait_ready(folder)
+            _make_database(folder)
+        except BaseException:
+            os.close(owner)  # nobody owns the server: the guard stops it
+            raise
+    return owner
+
+
+def _prepare(folder: _Folder) -> None:
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        if not folder.owners.exists():
+            with contextlib.suppress(FileExistsError):
+                os.mkfifo(folder.owners, 0o600)
+        os.close(os.open(folder.lock, os.O_WRONLY | os.O_CREAT, 0o600))
+    except OSError as error:
+        msg = (
+            f"The database folder {folder.path} cannot be used: {error.strerror}. "
+            "Make it writable for this user, choose another data folder, or set DATABASE_URL."
+        )
+        raise EmbeddedError(msg) from error
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the folder's lock: starting and stopping happen one at a time."""
+    deadline = time.monotonic() + START_SECONDS + STOP_SECONDS
+    with path.open("ab") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    msg = (
+                        f"Another process has been starting or stopping the database of {path.parent} for "
+                        f"over {START_SECONDS + STOP_SECONDS:.0f} s. End it, then try again."
+                    )
+                    raise EmbeddedError(msg) from None
+                time.sleep(0.02)
+        yield
+
+
+def _join(folder: _Folder) -> int | None:
+    """Become an owner of a server that has a guard; None when there is no guard."""
+    try:
+        return os.open(folder.owners, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # nobody reads the pipe
+            return None
+        raise
+
+
+def _start(folder: _Folder, settings: dict[str, str]) -> int:
+    """Start a guard with a server; returns our end of the owners' pipe."""
+    installation = find_installation(folder.cluster)
+    _end_leftovers(folder)
+    if folder.cluster.exists():
+        check_version(installation, folder.cluster)
+    else:
+        make_cluster(installation, folder.cluster)
+    socket_dir = _socket_dir(folder, installation)
+    spec = {
+        "command": _command(folder, installation, socket_dir, settings),
+        "cluster": str(folder.cluster),
+        "account": installation.popen_arguments(),
+        "lock": str(folder.lock),
+        "socket_dir": str(socket_dir),
+        "start_seconds": START_SECONDS,
+    }
+    reader = os.open(folder.owners, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        owner = os.open(folder.owners, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            answer = _run_guard(folder, spec, reader)
+            if answer != "ready":
+                msg = (
+                    f"The embedded PostgreSQL in {folder.path} did not start: {answer or 'no answer'}. "
+                    f"The end of its log ({folder.log}):\n{folder.log_tail()}"
+                )
+                raise EmbeddedError(msg)
+        except BaseException:
+            os.close(owner)
+            raise
+    finally:
+        os.close(reader)
+    return owner
+
+
+def _run_guard(folder: _Folder, spec: dict[str, object], reader: int) -> str:
+    """Start the guard, which answers once the server is ready or has failed, and then lives on its own."""
+    mode = "wb" if folder.log.exists() and folder.log.stat().st_size > MAX_LOG_BYTES else "ab"
+    with folder.log.open(mode) as log:
+        done = subprocess.run(  # noqa: S603 - our own file, run by our own interpreter
+            [sys.executable, "-I", "-S", str(Path(embedded_guard.__file__)), json.dumps(spec)],
+            stdin=reader,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,  # Ctrl-C in the terminal is for us; the server stops after us
+            check=False,
+        )
+    return done.stdout.decode()
+
+
+def _command(
+    folder: _Folder, installation: Installation, socket_dir: Path, settings: dict[str, str]
+) -> list[str]:
+    chosen = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(socket_dir),
+        "unix_socket_permissions": "0700",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "logging_collector": "off",
+        **settings,
+    }
+    command = [installation.program("postgres"), "-D", installation.data_argument(folder.cluster)]
+    return command + [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
+
+
+def _socket_dir(folder: _Folder, installation: Installation) -> Path:
+    """A private folder with a short path: a socket's path may have some 100 bytes only.
+
+    The former one is used again where it is left over, so that owners whose guard was killed find the new
+    server.
+    """
+    former = _postmaster(folder)
+    if former is not None and former.socket_dir.is_dir():
+        path = former.socket_dir
+    else:
+        parent = "/tmp"  # noqa: S108 - short, and enterable for the server's account; mkdtemp makes a private folder
+        path = Path(tempfile.mkdtemp(prefix="alphapy-pg-", dir=parent))
+    installation.own(path)
+    return path
+
+
+@attrs.frozen
+class _Postmaster:
+    """What ``postmaster.pid`` says."""
+
+    pid: int
+    socket_dir: Path
+
+    def process(self, cluster: Path) -> psutil.Process | None:
+        """The running server, None when the number belongs to nobody or to some other program."""
+        try:
+            process = psutil.Process(self.pid)
+            return process if _is_server_of(process, cluster) else None
+        except psutil.Error:
+            return None
+
+
+def _is_server_of(process: psutil.Process, cluster: Path) -> bool:
+    return (
+        process.name() == "postgres"
+        and process.status() != psutil.STATUS_ZOMBIE
+        and Path(process.cwd()) == Path(os.path.realpath(cluster))
+    )
+
+
+def _postmaster(folder: _Folder) -> _Postmaster | None:
+    try:
+        lines = (folder.cluster / "postmaster.pid").read_text("utf-8").splitlines()
+        return _Postmaster(int(lines[0]), Path(lines[4]))
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+
+
+def _end_leftovers(folder: _Folder) -> None:
+    """End what a killed guard or a killed server left behind in this data folder."""
+    pid_file = folder.cluster / "postmaster.pid"
+    if not pid_file.exists():
+        return
+    former = _postmaster(folder)
+    process = former.process(folder.cluster) if former is not None else None
+    if process is not None:
+        process.send_signal(2)  # SIGINT: PostgreSQL's fast shutdown
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(STOP_SECONDS / 2)
+            return
+    _end_stragglers(folder.cluster)
+    pid_file.unlink(
+        missing_ok=True
+    )  # its number may meanwhile belong to another program, which would stop the start
+
+
+def _end_stragglers(cluster: Path) -> None:
+    """Backends whose server was killed leave within moments; the new server cannot start before."""
+
+    def stragglers() -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if _is_server_of(process, cluster):
+                    found.append(process)
+        return found
+
+    remaining = stragglers()
+    psutil.wait_procs(remaining, timeout=5)
+    for process in stragglers() if remaining else []:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+            process.wait(5)
+
+
+def _wait_ready(folder: _Folder) -> None:
+    """Return once the server accepts connections; it may be one that its guard is just starting again."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        server = _postmaster(folder)
+        if server is not None and embedded_guard.server_ready(folder.cluster, server.pid):
+            return
+        time.sleep(0.01)
+    msg = (
+        f"The embedded PostgreSQL in {folder.path} was not ready within {START_SECONDS:.0f} s. "
+        f"The end of its log ({folder.log}):\n{folder.log_tail()}"
+    )
+    raise EmbeddedError(msg)
+
+
+def _dsn(folder: _Folder, database: str) -> str:
+    server = _postmaster(folder)
+    if server is None:
+        msg = f"The embedded PostgreSQL in {folder.path} has just stopped; see {folder.log}. Try again."
+        raise EmbeddedError(msg)
+    return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(server.socket_dir), safe='')}"
+
+
+def _make_database(folder: _Folder) -> None:
+    with psycopg.connect(_dsn(folder, "postgres"), autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+        if found is None:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+def _leave(folder: _Folder, owner: int) -> None:
+    """Stop being an owner; when we were the last, wait until the guard has stopped the server."""
+    server = _postmaster(folder)
+    os.close(owner)
+    if server is None:
+        return
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline and server.process(folder.cluster) is not None:
+        reader = os.open(folder.owners, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not embedded_guard.owners_gone(reader):
+                return
+        finally:
+            os.close(reader)
+        time.sleep(0.01)
+
+
+def remove_embedded(data_dir: Path) -> None:
+    """Delete a data folder for good; for tests and for starting over. Nobody may own it."""
+    shutil.rmtree(data_dir, ignore_errors=True)
