@@ -1,0 +1,263 @@
+"""The typed calls that the product uses, each a thin shape over :class:`RestClient`.
+
+Every call raises :class:`DiscordError`; its kinds tell what a caller can do about it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import msgspec
+
+from alphapy.gateway.rest import routes
+from alphapy.gateway.rest.client import Call
+from alphapy.gateway.rest.errors import ALREADY_ACKNOWLEDGED, DiscordError, DiscordErrorKind
+from alphapy.gateway.rest.tickets import Priority
+from alphapy.pure.ids import ApplicationId, ChannelId, GuildId, InteractionId, MessageId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from alphapy.gateway.models.outgoing import File, OutgoingMessage
+    from alphapy.gateway.rest.client import RestClient
+
+T = TypeVar("T")
+
+RESPOND_WITHIN = 3.0
+"""Seconds in which Discord waits for the first answer to an interaction.
+
+https://docs.discord.com/developers/interactions/receiving-and-responding
+"""
+
+_TEAM_ACCEPTED = 2
+"""``membership_state`` of somebody who has accepted the invitation to a team."""
+
+
+@attrs.frozen(kw_only=True)
+class GatewayInfo:
+    """Where the gateway is, and how many sessions may still be started; ``reset_after`` in seconds."""
+
+    url: str
+    shards: int
+    total: int
+    remaining: int
+    reset_after: float
+    max_concurrency: int
+
+
+@attrs.frozen(kw_only=True)
+class Application:
+    """The bot's application; owners are its owner or the accepted members of the owning team."""
+
+    id: ApplicationId
+    name: str
+    owner_ids: frozenset[int]
+
+
+class _Limit(msgspec.Struct):
+    total: int
+    remaining: int
+    reset_after: int
+    max_concurrency: int
+
+
+class _Gateway(msgspec.Struct):
+    url: str
+    shards: int
+    session_start_limit: _Limit
+
+
+class _User(msgspec.Struct):
+    id: str
+
+
+class _TeamMember(msgspec.Struct):
+    membership_state: int
+    user: _User
+
+
+class _Team(msgspec.Struct):
+    members: list[_TeamMember]
+
+
+class _Application(msgspec.Struct):
+    id: str
+    name: str = ""
+    owner: _User | None = None
+    team: _Team | None = None
+
+
+class _Created(msgspec.Struct):
+    id: str
+
+
+def _decode(target: routes.Target, body: bytes, shape: type[T]) -> T:
+    """The answer in this shape. Ids come as text; one that is not a number is a malformed answer."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _malformed(target, str(error)) from error
+
+
+def _malformed(target: routes.Target, message: str) -> DiscordError:
+    return DiscordError(kind=DiscordErrorKind.MALFORMED, route=target.route.key, message=message, status=200)
+
+
+def _id(target: routes.Target, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 20):
+        raise _malformed(target, "an id is not a number")
+    return int(text)
+
+
+class DiscordCalls:
+    """What the product asks of Discord."""
+
+    def __init__(self, client: RestClient) -> None:
+        self._client = client
+
+    async def gateway(self) -> GatewayInfo:
+        """Where to connect, with how many shards, and the session start limit."""
+        target = routes.GATEWAY.to()
+        found = _decode(target, await self._client.request(Call(target)), _Gateway)
+        limit = found.session_start_limit
+        return GatewayInfo(
+            url=found.url,
+            shards=found.shards,
+            total=limit.total,
+            remaining=limit.remaining,
+            reset_after=limit.reset_after / 1000,
+            max_concurrency=limit.max_concurrency,
+        )
+
+    async def application(self) -> Application:
+        """The application that the token belongs to, with who owns it."""
+        target = routes.APPLICATION.to()
+        found = _decode(target, await self._client.request(Call(target)), _Application)
+        owners = {_id(target, found.owner.id)} if found.owner is not None else set()
+        if found.team is not None:
+            owners |= {
+                _id(target, member.user.id)
+                for member in found.team.members
+                if member.membership_state == _TEAM_ACCEPTED
+            }
+        return Application(
+            id=ApplicationId(_id(target, found.id)), name=found.name, owner_ids=frozenset(owners)
+        )
+
+    async def respond(
+        self,
+        interaction_id: InteractionId,
+        token: str,
+        response: Mapping[str, Any],
+        *,
+        files: Sequence[File] = (),
+        within: float = RESPOND_WITHIN,
+    ) -> None:
+        """Give an interaction its first answer; no attempt begins later than ``within`` seconds from now.
+
+        When a repeated attempt finds the interaction answered, the first attempt had arrived: success.
+        """
+        target = routes.RESPOND.to(interaction_id=interaction_id, interaction_token=token)
+        call = Call(
+            target,
+            json=response,
+            files=tuple(files),
+            priority=Priority.INTERACTION,
+            repeatable=True,
+            start_within=within,
+        )
+        try:
+            await self._client.request(call)
+        except DiscordError as error:
+            if not (error.code == ALREADY_ACKNOWLEDGED and error.attempts > 1):
+                raise
+
+    async def edit_original(
+        self, application_id: ApplicationId, token: str, message: OutgoingMessage
+    ) -> None:
+        """Turn the first answer to an interaction, also a deferred one, into this message."""
+        target = routes.EDIT_ORIGINAL.to(webhook_id=application_id, webhook_token=token)
+        await self._client.request(
+            Call(target, json=message.to_edit_json(), files=message.files, priority=Priority.INTERACTION)
+        )
+
+    async def follow_up(
+        self, application_id: ApplicationId, token: str, message: OutgoingMessage
+    ) -> MessageId:
+        """Send another answer to an interaction, within 15 minutes of it. Never repeated when in doubt."""
+        target = routes.FOLLOW_UP.to(webhook_id=application_id, webhook_token=token)
+        return await self._create(target, message, Priority.INTERACTION, repeatable=False)
+
+    async def delete_original(self, application_id: ApplicationId, token: str) -> None:
+        """Delete the first answer to an interaction; success too when it is already gone."""
+        target = routes.DELETE_ORIGINAL.to(webhook_id=application_id, webhook_token=token)
+        await self._delete(Call(target, priority=Priority.INTERACTION))
+
+    async def create_message(
+        self, channel_id: ChannelId, message: OutgoingMessage, *, priority: Priority = Priority.OTHER
+    ) -> MessageId:
+        """Send a message. Repeated when in doubt only if it has a nonce, which Discord then enforces."""
+        target = routes.CREATE_MESSAGE.to(channel_id=channel_id)
+        return await self._create(target, message, priority, repeatable=message.nonce is not None)
+
+    async def edit_message(
+        self,
+        channel_id: ChannelId,
+        message_id: MessageId,
+        message: OutgoingMessage,
+        *,
+        priority: Priority = Priority.OTHER,
+    ) -> None:
+        """Turn one of the bot's own messages into this one."""
+        target = routes.EDIT_MESSAGE.to(channel_id=channel_id, message_id=message_id)
+        await self._client.request(
+            Call(target, json=message.to_edit_json(), files=message.files, priority=priority)
+        )
+
+    async def delete_message(
+        self,
+        channel_id: ChannelId,
+        message_id: MessageId,
+        *,
+        reason: str | None = None,
+        priority: Priority = Priority.OTHER,
+    ) -> None:
+        """Delete a message; success too when it, or its channel, is already gone."""
+        target = routes.DELETE_MESSAGE.to(channel_id=channel_id, message_id=message_id)
+        await self._delete(Call(target, reason=reason, priority=priority))
+
+    async def put_global_commands(
+        self, application_id: ApplicationId, manifest: Sequence[Mapping[str, Any]]
+    ) -> int:
+        """Replace every global command by these; returns how many there are now."""
+        return await self._put_commands(
+            routes.PUT_GLOBAL_COMMANDS.to(application_id=application_id), manifest
+        )
+
+    async def put_guild_commands(
+        self, application_id: ApplicationId, guild_id: GuildId, manifest: Sequence[Mapping[str, Any]]
+    ) -> int:
+        """Replace every command of one guild by these; returns how many there are now."""
+        target = routes.PUT_GUILD_COMMANDS.to(application_id=application_id, guild_id=guild_id)
+        return await self._put_commands(target, manifest)
+
+    async def _create(
+        self, target: routes.Target, message: OutgoingMessage, priority: Priority, *, repeatable: bool
+    ) -> MessageId:
+        call = Call(
+            target, json=message.to_json(), files=message.files, priority=priority, repeatable=repeatable
+        )
+        created = _decode(target, await self._client.request(call), _Created)
+        return MessageId(_id(target, created.id))
+
+    async def _delete(self, call: Call) -> None:
+        try:
+            await self._client.request(call)
+        except DiscordError as error:
+            if error.kind is not DiscordErrorKind.NOT_FOUND:
+                raise
+
+    async def _put_commands(self, target: routes.Target, manifest: Sequence[Mapping[str, Any]]) -> int:
+        body = await self._client.request(Call(target, json=list(manifest)))
+        return len(_decode(target, body, list[_Created]))
