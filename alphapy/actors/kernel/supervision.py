@@ -34,19 +34,17 @@ class ChildSpec:
     """Most messages that wait on the urgent lane."""
     batch: int = attrs.field(default=256, validator=_positive)
     """Most messages given to one ``handle_batch``."""
-    idle_after: float | None = attrs.field(
-        default=300.0, validator=attrs.validators.optional(_positive_seconds)
-    )
+    idle_after: float | None = attrs.field(default=300.0)
     """Seconds without any message after which the actor is passivated; None: never."""
     restarts: int = attrs.field(default=10, validator=attrs.validators.ge(0))
     """Restart intensity: most restarts ..."""
     within: float = attrs.field(default=60.0, validator=_positive_seconds)
     """... in this many seconds; more make the actor fail, or escalate if it is essential."""
-    backoff: Backoff = Backoff()  # noqa: RUF009 -- frozen
+    backoff: Backoff = Backoff()
     """The wait before a restart, by the number of recent ones; a failed actor is tried again at the
     ceiling.
     """
-    outage: Backoff = Backoff(initial=0.25, ceiling=5.0)  # noqa: RUF009 -- frozen
+    outage: Backoff = Backoff(initial=0.25, ceiling=5.0)
     """The wait before a message that met an outage is repeated."""
     children: int = attrs.field(default=64, validator=_positive)
     """Most child tasks at a time."""
@@ -54,6 +52,11 @@ class ChildSpec:
     """Seconds it may take to drain, flush and end; then it is cancelled."""
     essential: bool = False
     """The service cannot be without it: it escalates to the root instead of staying failed."""
+
+    @idle_after.validator
+    def _check_idle_after(self, _attribute: attrs.Attribute[float | None], value: float | None) -> None:
+        if value is not None and value <= 0:
+            raise ValueError(f"idle_after must be positive or None, not {value}")
 
 
 class Verdict(enum.Enum):

@@ -1,0 +1,328 @@
+"""A cell owns an actor's mailbox and runs its incarnations, one after the other.
+
+Failure modes. A crash (of ``handle``, ``load``, ``flush``, the factory or a child task) ends the
+incarnation and nothing else; what it had in hand goes back to the front, the culprit once, then to the dead
+letters; the verdict of :class:`Supervision` says how long to wait. During an outage the cell waits and
+counts no restart. A failed actor keeps its mailbox, refuses asks and is tried again at the ceiling. When
+the cell ends, whoever still waits for an answer gets STOPPED and every place of the budget goes back.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from alphapy.actors.kernel.address import Address, Lane
+from alphapy.actors.kernel.budget import Budget
+from alphapy.actors.kernel.bus import Bus, Delivery, Reason, Unanswered
+from alphapy.actors.kernel.containment import full_text, is_only, summary
+from alphapy.actors.kernel.deadletters import DeadLetter, DeadLetters
+from alphapy.actors.kernel.health import ActorHealth, ActorState, Counters
+from alphapy.actors.kernel.incarnation import Incarnation
+from alphapy.actors.kernel.mailbox import Envelope, Mailbox
+from alphapy.actors.kernel.poison import Docket
+from alphapy.actors.kernel.supervision import ChildSpec, Supervision, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+log = logging.getLogger("alphapy.actors.kernel.cell")
+
+FLUSH_SHARE = 0.25
+"""The share of the time to stop that is kept for the last flush."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class House:
+    """What all cells share."""
+
+    bus: Bus
+    budget: Budget
+    dead_letters: DeadLetters
+    rng: random.Random
+    outages: tuple[type[Exception], ...]
+    forget: Callable[[Cell], None]
+    """Takes a cell out of the address book; called once, when it takes no more messages."""
+    escalate: Callable[[Address, Exception], None]
+    """Ends the process: an essential actor keeps failing."""
+
+
+@attrs.frozen
+class Leftover:
+    """What one actor had not done when it was stopped."""
+
+    address: Address
+    messages: int
+    error: str | None
+    """Why it was given up, where that was not the deadline."""
+
+
+class Cell:
+    """One actor across its incarnations."""
+
+    __slots__ = (
+        "_departed",
+        "_done",
+        "_drain_until",
+        "_life",
+        "_outages",
+        "_scope",
+        "_supervision",
+        "address",
+        "counters",
+        "docket",
+        "house",
+        "leftover",
+        "mailbox",
+        "spec",
+    )
+
+    def __init__(self, address: Address, spec: ChildSpec, house: House) -> None:
+        self.address = address
+        self.spec = spec
+        self.house = house
+        self.mailbox = Mailbox(normal=spec.mailbox, urgent=spec.urgent)
+        self.counters = Counters()
+        self.docket = Docket()
+        self.leftover: Leftover | None = None
+        self._supervision = Supervision(spec)
+        self._life: Incarnation | None = None
+        self._outages = 0
+        self._drain_until: float | None = None
+        self._departed = False
+        self._done: trio.Event | None = None
+        self._scope = trio.CancelScope()
+
+    def tell_event(self, message: object) -> Delivery:
+        """Queue a gateway event, unless this actor holds its whole share of the budget already.
+
+        The share does not bind during an outage: then everybody falls behind, and the shard has to wait.
+        """
+        budget = self.house.budget
+        if self.mailbox.events >= budget.share and self.counters.outage_since is None:
+            self.mailbox.refused += 1
+            return Delivery.FULL
+        delivery = self.mailbox.put(Envelope(message, None, True, True), Lane.NORMAL)
+        if delivery is Delivery.ACCEPTED:
+            budget.take()
+        return delivery
+
+    async def run(self) -> None:
+        """Run incarnations until one is passivated or stopped, or the deadline of the stop has passed."""
+        with self._scope:
+            try:
+                await self._live()
+            finally:
+                self._end()
+
+    async def stop(self, *, deadline: float) -> Leftover | None:
+        """Take nothing more, drain, flush and end by this time; what was left, if anything was."""
+        if not self._departed:
+            now = trio.current_time()
+            self.mailbox.close()
+            self._drain_until = now + (1 - FLUSH_SHARE) * max(0.0, deadline - now)
+            self._scope.deadline = deadline
+            self._done = trio.Event()
+            self.counters.state = ActorState.STOPPING
+            if self._life is not None:
+                self._life.stop(drain_until=self._drain_until)
+            self.mailbox.wake()
+            await self._done.wait()
+        return self.leftover
+
+    # -- called by the incarnation
+
+    def settle_done(self, run: Iterable[Envelope]) -> None:
+        """These messages are dealt with: acquit them and give back their places."""
+        events = 0
+        for envelope in run:
+            events += envelope.is_event
+            if self.docket:
+                self.docket.acquit(envelope)
+        if events:
+            self.mailbox.events -= events
+            self.house.budget.give(events)
+
+    def note_outage(self, now: float) -> None:
+        """Something met an outage and will be repeated."""
+        self.counters.postponed += 1
+        if self.counters.outage_since is None:
+            self.counters.outage_since = now
+            log.warning(
+                "an actor waits for an outage to end: %s",
+                self.counters.last_error,
+                extra={"event": "actor_postponed", "actor": str(self.address)},
+            )
+
+    def note_recovery(self) -> None:
+        """Something that could have met an outage succeeded."""
+        self.counters.outage_since = None
+        self._outages = 0
+
+    def leave(self) -> None:
+        """Leave the address book; what is told from now on is not for this cell."""
+        if not self._departed:
+            self._departed = True
+            self.mailbox.close()
+            self.house.forget(self)
+
+    # -- the lives
+
+    async def _live(self) -> None:
+        while True:
+            life = self._life = Incarnation(self)
+            if self._drain_until is None:
+                self.counters.state = ActorState.STARTING
+            else:
+                life.stop(drain_until=self._drain_until)
+            crash: Exception | None = None
+            try:
+                await life.run()
+            except* Exception as group:
+                crash = group
+            finally:
+                self._recover(life, crash)
+            if crash is None:
+                return
+            pause = self._judge(life, crash)
+            if pause is None:
+                return
+            await self._pause(pause)
+            if self._drain_until is not None and self.mailbox.is_empty:
+                return
+            self.counters.restarts += 1
+
+    def _recover(self, life: Incarnation, crash: Exception | None) -> None:
+        """Put back what the life had in hand, or park it."""
+        run, life.in_hand = life.in_hand, []
+        if crash is not None and not is_only(crash, self.house.outages):
+            run = [envelope for envelope in run if not self._is_poison(envelope, life, crash)]
+        self.mailbox.put_back(run, life.lane)
+
+    def _is_poison(self, envelope: Envelope, life: Incarnation, crash: Exception) -> bool:
+        attempts = self.docket.convict(envelope, is_culprit=envelope is life.culprit)
+        if not attempts:
+            return False
+        self.counters.parked += 1
+        error = summary(crash)
+        log.error(
+            "a message crashed its actor again and is parked",
+            extra={
+                "event": "message_parked",
+                "actor": str(self.address),
+                "message_type": type(envelope.message).__qualname__,
+                "error": error,
+            },
+        )
+        self.house.dead_letters.put_nowait(
+            DeadLetter(
+                address=self.address,
+                lane=life.lane,
+                message=envelope.message,
+                error=error,
+                traceback=full_text(crash),
+                attempts=attempts,
+            )
+        )
+        if envelope.asked is not None:
+            envelope.asked.settle(Unanswered(Reason.CRASHED, error))
+        self.settle_done((envelope,))
+        return True
+
+    def _judge(self, life: Incarnation, crash: Exception) -> float | None:
+        """Seconds to wait before the next life; None: there will be none."""
+        now = trio.current_time()
+        counters, stopping = self.counters, self._drain_until is not None
+        counters.last_error = summary(crash)
+        if is_only(crash, self.house.outages):
+            self._outages += 1
+            self.note_outage(now)
+            self._show(ActorState.BACKING_OFF)
+            return self.spec.outage.delay(self._outages, self.house.rng)
+        counters.failed += 1
+        lived = 0.0 if life.loaded_at is None else now - life.loaded_at
+        verdict, pause = self._supervision.crashed(now, lived=lived, rng=self.house.rng)
+        log.error(
+            "an actor crashed",
+            exc_info=crash,
+            extra={
+                "event": "actor_crashed",
+                "actor": str(self.address),
+                "verdict": verdict.value,
+                "pause_seconds": round(pause, 3),
+                "restarts": counters.restarts,
+            },
+        )
+        if stopping and (verdict is not Verdict.RESTART or self.mailbox.is_empty):
+            self.leftover = Leftover(self.address, 0, counters.last_error)
+            return None
+        if verdict is Verdict.ESCALATE:
+            self.house.escalate(self.address, crash)
+            return None
+        if verdict is Verdict.FAIL:
+            self._disappoint()
+        self._show(ActorState.FAILED if verdict is Verdict.FAIL else ActorState.BACKING_OFF)
+        return pause
+
+    def _show(self, state: ActorState) -> None:
+        if self._drain_until is None:
+            self.counters.state = state
+
+    def _disappoint(self) -> None:
+        """Nobody shall wait for an actor that has failed."""
+        for envelope in self.mailbox.waiting():
+            if envelope.asked is not None:
+                envelope.asked.settle(Unanswered(Reason.CRASHED, self.counters.last_error or ""))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait that long; a stop that begins meanwhile cuts it short."""
+        drain_until = self._drain_until
+        with trio.move_on_after(seconds):
+            while self._drain_until == drain_until:
+                await self.mailbox.wait_for_arrival()
+
+    def _end(self) -> None:
+        self._life = None
+        self.leave()
+        left = self.mailbox.drain()
+        for envelope in left:
+            if envelope.asked is not None:
+                envelope.asked.settle(Unanswered(Reason.STOPPED))
+        if left or self.leftover is not None:
+            error = None if self.leftover is None else self.leftover.error
+            self.leftover = Leftover(self.address, len(left), error)
+        self.house.budget.give(self.mailbox.events)
+        self.mailbox.events = 0
+        if self._done is not None:
+            self._done.set()
+
+    def health(self) -> ActorHealth:
+        """A frozen snapshot."""
+        now = trio.current_time()
+        counters, mail = self.counters, self.mailbox.statistics()
+        return ActorHealth(
+            address=self.address,
+            state=counters.state,
+            urgent_depth=mail.urgent_depth,
+            normal_depth=mail.normal_depth,
+            oldest_seconds=mail.oldest_seconds,
+            busy_seconds=0.0 if counters.busy_since is None else now - counters.busy_since,
+            outage_seconds=0.0 if counters.outage_since is None else now - counters.outage_since,
+            events=mail.events,
+            processed=counters.processed,
+            failed=counters.failed,
+            refused=mail.refused,
+            restarts=counters.restarts,
+            parked=counters.parked,
+            postponed=counters.postponed,
+            expired=counters.expired,
+            late_replies=counters.late_replies,
+            children=0 if self._life is None else self._life.children,
+            last_error=counters.last_error,
+            handling=counters.handling.snapshot(),
+        )

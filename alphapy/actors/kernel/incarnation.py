@@ -1,0 +1,322 @@
+"""One life of an actor: its nursery, its context and the receive loop.
+
+The loop takes the urgent lane first, one message at a time, then one part of the normal lane: a batch for
+actors that override ``handle_batch``, else one message; and looks again. What it has taken and not finished
+stays in ``in_hand``, where the cell finds it after a crash. An error of ``handle`` ends the life and names
+the culprit; an error of a batch puts the batch back to be replayed one message at a time; an outage puts
+back what met it and holds that lane for a while.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import math
+from typing import TYPE_CHECKING, TypeVarTuple
+
+import trio
+
+from alphapy.actors.kernel.actor import Actor, TooMuchToSelf
+from alphapy.actors.kernel.address import Address, Lane
+from alphapy.actors.kernel.bus import Answered
+from alphapy.actors.kernel.containment import Failure, contain, is_only, summary
+from alphapy.actors.kernel.health import ActorState
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from alphapy.actors.kernel.bus import Bus
+    from alphapy.actors.kernel.cell import Cell
+    from alphapy.actors.kernel.mailbox import Envelope
+
+Ts = TypeVarTuple("Ts")
+
+log = logging.getLogger("alphapy.actors.kernel.incarnation")
+
+URGENT_IN_A_ROW = 8
+"""Most urgent messages handled before the normal lane has a turn."""
+
+TURNS = 64
+"""Most turns of the loop without a checkpoint ..."""
+
+SLICE = 0.005
+"""... and most seconds, since nothing holds the event loop longer."""
+
+
+class End(enum.Enum):
+    """How a life ended that did not crash."""
+
+    PASSIVATED = "passivated"
+    STOPPED = "stopped"
+
+
+class Incarnation:
+    """One life; it is also the actor's context."""
+
+    __slots__ = (
+        "_batches",
+        "_cell",
+        "_children",
+        "_held",
+        "_nursery",
+        "_outages",
+        "_stopping",
+        "_timers",
+        "_work",
+        "culprit",
+        "in_hand",
+        "lane",
+        "loaded_at",
+    )
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self._nursery: trio.Nursery | None = None
+        self._work = trio.CancelScope()
+        self._stopping = False
+        self._batches = False
+        self._children = 0
+        self._timers = 0
+        self._held: dict[Lane, float] = {}
+        self._outages = 0
+        self.loaded_at: float | None = None
+        self.in_hand: list[Envelope] = []
+        """What has been taken and not finished ..."""
+        self.lane = Lane.NORMAL
+        """... and from where."""
+        self.culprit: Envelope | None = None
+        """The message whose handling ended this life."""
+
+    # -- the context of the actor
+
+    @property
+    def address(self) -> Address:
+        """See Context."""
+        return self._cell.address
+
+    @property
+    def bus(self) -> Bus:
+        """See Context."""
+        return self._cell.house.bus
+
+    @property
+    def children(self) -> int:
+        """How many child tasks run."""
+        return self._children
+
+    def start(self, fn: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> bool:
+        """See Context."""
+        if self._nursery is None or self._children >= self._cell.spec.children:
+            return False
+
+        async def child() -> None:
+            try:
+                await fn(*args)
+            finally:
+                self._children -= 1
+                self._cell.mailbox.wake()
+
+        self._children += 1
+        name = getattr(fn, "__qualname__", type(fn).__qualname__)
+        self._nursery.start_soon(child, name=f"{self.address} {name}")
+        return True
+
+    def tell_self(self, message: object, *, lane: Lane = Lane.NORMAL) -> None:
+        """See Context."""
+        if not self._cell.mailbox.put_own(message, lane):
+            raise TooMuchToSelf(f"{self.address} has queued too many messages for itself")
+
+    def tell_after(self, seconds: float, message: object) -> None:
+        """See Context."""
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise ValueError(f"not a time to wait: {seconds} s")
+        if self._timers >= self._cell.spec.mailbox:
+            raise TooMuchToSelf(f"{self.address} has set too many timers")
+        if self._nursery is None:
+            return
+
+        async def timer() -> None:
+            try:
+                await trio.sleep(seconds)
+            finally:
+                self._timers -= 1
+            self.tell_self(message)
+
+        self._timers += 1
+        self._nursery.start_soon(timer, name=f"{self.address} timer")
+
+    # -- the life
+
+    def stop(self, *, drain_until: float) -> None:
+        """Drain the mailbox and wait for the children, at most until then; flush; end."""
+        self._stopping = True
+        self._work.deadline = drain_until
+        self._cell.mailbox.wake()
+
+    async def run(self) -> End:
+        """Live until passivated or stopped; raises a group when something crashed."""
+        end = End.STOPPED
+        loaded: Actor | None = None
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                with self._work:
+                    loaded = await self._load()
+                    end = await self._receive(loaded)
+                nursery.cancel_scope.cancel(reason=f"{self.address} has ended")
+        finally:
+            self._nursery = None
+            self._cell.counters.busy_since = None
+        if end is End.STOPPED and loaded is not None:
+            await self._flush_last(loaded)
+        return end
+
+    async def _load(self) -> Actor:
+        cell = self._cell
+        cell.counters.busy_since = trio.current_time()
+        actor = cell.spec.factory(self)
+        await actor.load()
+        self.loaded_at = trio.current_time()
+        self._batches = type(actor).handle_batch is not Actor.handle_batch
+        cell.counters.busy_since = None
+        cell.note_recovery()
+        if not self._stopping:
+            cell.counters.state = ActorState.RUNNING
+        return actor
+
+    async def _receive(self, actor: Actor) -> End:
+        mailbox = self._cell.mailbox
+        urgent_in_a_row = 0
+        turns = 0
+        slice_ends = trio.current_time() + SLICE
+        while True:
+            lane = self._next_lane(urgent_in_a_row)
+            if lane is None:
+                end = await self._rest(actor)
+                if end is not None:
+                    return end
+                turns, slice_ends = 0, trio.current_time() + SLICE
+                continue
+            urgent_in_a_row = urgent_in_a_row + 1 if lane is Lane.URGENT else 0
+            limit = self._cell.spec.batch if self._batches and lane is Lane.NORMAL else 1
+            now = await self._turn(actor, mailbox.take(lane, limit), lane)
+            turns += 1
+            if turns >= TURNS or now >= slice_ends:
+                await trio.lowlevel.checkpoint()
+                turns, slice_ends = 0, trio.current_time() + SLICE
+
+    def _next_lane(self, urgent_in_a_row: int) -> Lane | None:
+        mailbox = self._cell.mailbox
+        urgent = mailbox.depth(Lane.URGENT)
+        normal = mailbox.depth(Lane.NORMAL)
+        if self._held:
+            now = trio.current_time()
+            self._held = {lane: until for lane, until in self._held.items() if until > now}
+            urgent = 0 if Lane.URGENT in self._held else urgent
+            normal = 0 if Lane.NORMAL in self._held else normal
+        if urgent and (urgent_in_a_row < URGENT_IN_A_ROW or not normal):
+            return Lane.URGENT
+        return Lane.NORMAL if normal else None
+
+    async def _turn(self, actor: Actor, run: list[Envelope], lane: Lane) -> float:
+        """Handle what was just taken; returns the time afterwards. Raises what ends this life."""
+        self.in_hand, self.lane = run, lane
+        counters = self._cell.counters
+        first = run[0]
+        asked = first.asked
+        started = counters.busy_since = trio.current_time()
+        if asked is not None and not asked.is_awaited(started):
+            counters.expired += 1
+            self._finish(run)
+            return started
+        if self._batches and lane is Lane.NORMAL and asked is None:
+            outcome: object = await contain(actor.handle_batch, [envelope.message for envelope in run])
+        else:
+            outcome = await contain(actor.handle, first.message)
+        now = trio.current_time()
+        counters.handling.observe(now - started)
+        if isinstance(outcome, Failure):
+            self._fail(run, outcome.error, now)
+            return now
+        if asked is not None and not asked.settle(Answered(outcome)):
+            counters.late_replies += 1
+        counters.processed += len(run)
+        if counters.outage_since is not None:
+            self._outages = 0
+            self._cell.note_recovery()
+        self._finish(run)
+        return now
+
+    def _finish(self, run: list[Envelope]) -> None:
+        self.in_hand = []
+        self._cell.counters.busy_since = None
+        self._cell.settle_done(run)
+
+    def _fail(self, run: list[Envelope], error: Exception, now: float) -> None:
+        cell = self._cell
+        cell.counters.last_error = summary(error)
+        if is_only(error, cell.house.outages):
+            self._outages += 1
+            cell.note_outage(now)
+            self._held[self.lane] = now + cell.spec.outage.delay(self._outages, cell.house.rng)
+        elif len(run) > 1:
+            cell.counters.failed += 1
+            for envelope in run:
+                envelope.alone = True
+            log.warning(
+                "a batch failed and is replayed one message at a time: %s",
+                summary(error),
+                extra={"event": "batch_failed", "actor": str(self.address), "messages": len(run)},
+            )
+        else:
+            self.culprit = run[0]
+            raise error
+        self.in_hand = []
+        cell.counters.busy_since = None
+        cell.mailbox.put_back(run, self.lane)
+
+    async def _rest(self, actor: Actor) -> End | None:
+        """Wait until there may be something to do; the end of this life, if this is it."""
+        mailbox, idle_after = self._cell.mailbox, self._cell.spec.idle_after
+        if self._stopping and mailbox.is_empty and not self._children:
+            await trio.lowlevel.checkpoint()
+            return End.STOPPED
+        wake_at = min(self._held.values(), default=math.inf)
+        is_idle = idle_after is not None and not self._stopping and self._has_nothing_to_do()
+        if idle_after is not None and is_idle:
+            wake_at = trio.current_time() + idle_after
+        with trio.move_on_at(wake_at) as scope:
+            await mailbox.wait_for_arrival()
+        if is_idle and scope.cancelled_caught and self._has_nothing_to_do():
+            return await self._passivate(actor)
+        return None
+
+    async def _passivate(self, actor: Actor) -> End | None:
+        outcome = await contain(actor.flush)
+        if isinstance(outcome, Failure):
+            self._cell.counters.last_error = summary(outcome.error)
+            if not is_only(outcome.error, self._cell.house.outages):
+                raise outcome.error
+            self._cell.note_outage(trio.current_time())
+            return None
+        self._cell.note_recovery()
+        # No checkpoint from here to the end of leave(): what is told now finds this cell or starts a new one.
+        if self._stopping or not self._has_nothing_to_do():
+            return None
+        self._cell.leave()
+        return End.PASSIVATED
+
+    def _has_nothing_to_do(self) -> bool:
+        return self._cell.mailbox.is_empty and not self._children and not self._timers
+
+    async def _flush_last(self, actor: Actor) -> None:
+        """Flush at the stop, again and again during an outage; the cell's deadline ends it."""
+        cell = self._cell
+        attempt = 0
+        while isinstance(outcome := await contain(actor.flush), Failure):
+            cell.counters.last_error = summary(outcome.error)
+            if not is_only(outcome.error, cell.house.outages):
+                raise outcome.error
+            attempt += 1
+            cell.note_outage(trio.current_time())
+            await trio.sleep(cell.spec.outage.delay(attempt, cell.house.rng))
