@@ -210,6 +210,16 @@ class UnknownComponent(Refusal):
 
 
 @attrs.frozen(str=False)
+class Expired(UnknownComponent):
+    """A button or form whose time is over; where it can be, its message is changed to say so."""
+
+    @property
+    @override
+    def audit(self) -> str:
+        return "expired"
+
+
+@attrs.frozen(str=False)
 class NotYours(Refusal):
     """A button that is for somebody else."""
 
