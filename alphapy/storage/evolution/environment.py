@@ -1,0 +1,69 @@
+"""Where migrations run: one connection, under the migration lock, with its own limits.
+
+The lock is a session advisory lock on one fixed key, so that it ends with the process, however that ends. A
+second migrator waits for it, for a minute at most. Each revision is a transaction of its own: killed in the
+middle, the database is at the revision before.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import sqlalchemy
+from sqlalchemy.pool import NullPool
+
+from alphapy.storage.dsn import normalise
+from alphapy.storage.errors import DsnError
+from alphapy.storage.evolution.errors import MigrationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCK_KEY = int.from_bytes(b"alphapy")
+"""The advisory lock's key; every version uses the same."""
+
+LOCK_WAIT = 60.0
+"""Seconds that a second migrator waits (spec/schema.md 8)."""
+
+_SESSION = """
+    SET TimeZone = 'UTC'; SET search_path = public; SET application_name = 'alphapy:migrator';
+    SET statement_timeout = '15min'; SET idle_in_transaction_session_timeout = '15min';
+    SET lock_timeout = '10s'
+"""
+
+
+def connect(dsn: str) -> psycopg.Connection[Any]:
+    """A connection for reading or changing the schema; raises MigrationError when there is none."""
+    try:
+        connection = psycopg.connect(normalise(dsn), connect_timeout=5, autocommit=True)
+    except DsnError as error:
+        raise MigrationError(str(error)) from error
+    except psycopg.OperationalError as error:
+        raise MigrationError(f"Cannot connect to the database: {error}".strip()) from error
+    connection.execute(_SESSION)
+    return connection
+
+
+@contextmanager
+def migrator(dsn: str, *, wait: float = LOCK_WAIT) -> Iterator[sqlalchemy.Connection]:
+    """A connection that holds the migration lock; raises MigrationError when another keeps it too long."""
+    raw = connect(dsn)
+    with raw:
+        _lock(raw, wait)
+        raw.autocommit = False
+        engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: raw, poolclass=NullPool)
+        with engine.connect() as connection:
+            yield connection
+
+
+def _lock(connection: psycopg.Connection[Any], wait: float) -> None:
+    connection.execute(f"SET lock_timeout = {round(wait * 1000)}".encode())
+    try:
+        connection.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
+    except psycopg.errors.LockNotAvailable as error:
+        raise MigrationError(
+            f"Another migration has been running for more than {wait:.0f} s. Try again when it is done."
+        ) from error
+    connection.execute("SET lock_timeout = '10s'")

@@ -1,0 +1,142 @@
+"""Retired settings keep their meaning: the value moves to the key that took over (spec/schema.md 5.3)."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from psycopg.types.json import Jsonb
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from alphapy.storage.evolution.steps import Steps
+
+_MAX_OFFSET_MINUTES = 4320
+_MODULES = frozenset(
+    {
+        "custom_commands",
+        "embedwatcher",
+        "faq",
+        "gdpr",
+        "gpt",
+        "growth",
+        "invites",
+        "onboarding",
+        "reminders",
+        "rules",
+        "verification",
+    }
+)
+_OFF = frozenset({"false", "0", "disabled"})
+
+
+@attrs.frozen
+class _Successor:
+    scope: str
+    key: str
+    value_type: str
+    value: object
+
+
+def retire_stale_keys(steps: Steps) -> None:
+    """Revision 013: four keys that no code reads any more."""
+    for scope, key in (
+        ("embedwatcher", "embed_watcher_offset_hours"),
+        ("guild", "module_status"),
+        ("module_status", "gdpr"),
+        ("system", "onboarding_channel_id"),
+    ):
+        _retire(steps, "scope = %s AND key = %s", (scope, key))
+
+
+def retire_module_status(steps: Steps) -> None:
+    """Revision 021: the whole scope ``module_status``."""
+    _retire(steps, "scope = %s", ("module_status",))
+
+
+def _retire(steps: Steps, condition: str, parameters: tuple[str, ...]) -> None:
+    if not steps.has("bot_settings"):
+        return
+    steps.create("settings_history")
+    rows = steps.connection.execute(
+        f"DELETE FROM bot_settings WHERE {condition}"  # noqa: S608 - a text of this module
+        " RETURNING guild_id, scope, key, value, value_type".encode(),
+        parameters,
+    ).fetchall()
+    for guild_id, scope, key, value, value_type in rows:
+        _record(steps.connection, guild_id, (scope, key, value_type), Jsonb(value), Jsonb(None), "deleted")
+        successor = successor_of(scope, key, value)
+        if successor is not None:
+            _carry_over(steps.connection, guild_id, successor)
+
+
+def successor_of(scope: str, key: str, value: object) -> _Successor | None:
+    """What a retired row becomes; None when it had no meaning that lives on, or cannot be read."""
+    plain = unwrapped(value)
+    if (scope, key) == ("embedwatcher", "embed_watcher_offset_hours"):
+        minutes = _minutes(plain)
+        return None if minutes is None else _Successor(scope, "reminder_offset_minutes", "int", minutes)
+    if scope == "module_status" and key in _MODULES and str(plain).strip().lower() in _OFF:
+        return _Successor(key, "enabled", "bool", value=False)
+    return None
+
+
+def unwrapped(value: object) -> object:
+    """A value without the layers of quoting that older writers put around it (spec/schema.md 2.0)."""
+    while isinstance(value, str) and len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+        value = _without_layer(value)
+    return value
+
+
+def _without_layer(text: str) -> str:
+    try:
+        inner = json.loads(text)
+    except ValueError:
+        return text[1:-1]
+    return inner if isinstance(inner, str) else text[1:-1]
+
+
+def _minutes(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        hours = float(value)
+    except ValueError:
+        return None
+    if not math.isfinite(hours) or hours < 0:
+        return None
+    return min(round(hours * 60), _MAX_OFFSET_MINUTES)
+
+
+def _carry_over(connection: psycopg.Connection[Any], guild_id: int, successor: _Successor) -> None:
+    written = connection.execute(
+        """
+        INSERT INTO bot_settings (guild_id, scope, key, value, value_type)
+        VALUES (%s, %s, %s, %s, %s) ON CONFLICT (guild_id, scope, key) DO NOTHING
+        """,
+        (guild_id, successor.scope, successor.key, Jsonb(successor.value), successor.value_type),
+    ).rowcount
+    if written:
+        names = (successor.scope, successor.key, successor.value_type)
+        _record(connection, guild_id, names, None, Jsonb(successor.value), "created")
+
+
+def _record(
+    connection: psycopg.Connection[Any],
+    guild_id: int,
+    names: tuple[str, str, str | None],
+    old: Jsonb | None,
+    new: Jsonb,
+    change_type: str,
+) -> None:
+    scope, key, value_type = names
+    connection.execute(
+        """
+        INSERT INTO settings_history (guild_id, scope, key, old_value, new_value, value_type, change_type)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        """,
+        (guild_id, scope, key, old, new, value_type, change_type),
+    )
