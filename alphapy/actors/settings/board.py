@@ -21,7 +21,7 @@ from alphapy.pure.ids import GuildId
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from alphapy.actors.kernel.bus import Bus
+    from alphapy.actors.kernel.bus import Bus, Reply
     from alphapy.pure.settings import SettingsRegistry
 
 log = logging.getLogger("alphapy.actors.settings")
@@ -94,6 +94,7 @@ class SettingsBoard(SettingsReader):
         snapshot = self.snapshot(guild_id)
         if guild_id <= 0 or trio.current_time() - snapshot.loaded_at <= max_age:
             return snapshot
+        answer: Reply[SettingsSnapshot] | None = None
         for _ in range(ATTEMPTS):
             answer = await self._bus.ask(
                 Address.guild(guild_id, "settings"), EnsureFresh(max_age), timeout=REFRESH_TIMEOUT

@@ -9,7 +9,7 @@ import attrs
 
 from alphapy.actors.kernel.address import Request
 from alphapy.actors.settings.snapshot import FRESH_FOR, SettingsSnapshot
-from alphapy.pure.ids import GuildId
+from alphapy.pure.ids import ChannelId, GuildId
 
 
 class Source(enum.Enum):
@@ -75,3 +75,16 @@ class SettingsChanged:
     source: Source | None
     """None when another program wrote the row."""
     actor_id: int | None
+
+
+@attrs.frozen(kw_only=True)
+class ConfigAudit:
+    """To a guild's ``guild_log``: record a configuration change, whatever the log level.
+
+    ``channels`` are posted to instead of the log channel in force; for when that is what changed
+    (spec/settings.md 4.1).
+    """
+
+    title: str
+    description: str
+    channels: tuple[ChannelId, ...] = ()

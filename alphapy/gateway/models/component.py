@@ -108,6 +108,18 @@ def _modal_title(text: str) -> str:
     return cut(text, MAX_MODAL_TITLE)
 
 
+def _options(found: Iterable[SelectOption]) -> tuple[SelectOption, ...]:
+    return tuple(found)
+
+
+def _numbers(found: Iterable[int]) -> tuple[int, ...]:
+    return tuple(found)
+
+
+def _inputs(found: Iterable[TextInput]) -> tuple[TextInput, ...]:
+    return tuple(found)
+
+
 def _check_custom_id(component: str, custom_id: str) -> None:
     if not 1 <= len(custom_id) <= MAX_CUSTOM_ID:
         raise InvalidComponent(component, f"a custom_id has 1 to {MAX_CUSTOM_ID} characters: {custom_id!r}")
@@ -220,7 +232,7 @@ class _Select:
 class StringSelect(_Select):
     """A choice among 1 to 25 given lines with distinct values."""
 
-    options: tuple[SelectOption, ...] = attrs.field(converter=tuple)
+    options: tuple[SelectOption, ...] = attrs.field(converter=_options)
 
     @override
     def __attrs_post_init__(self) -> None:
@@ -242,7 +254,7 @@ class StringSelect(_Select):
 class _EntitySelect(_Select):
     """A choice among things that Discord knows; ``default_values`` are ids that are chosen already."""
 
-    default_values: tuple[int, ...] = attrs.field(default=(), converter=tuple)
+    default_values: tuple[int, ...] = attrs.field(default=(), converter=_numbers)
 
     @override
     def __attrs_post_init__(self) -> None:
@@ -276,7 +288,7 @@ class RoleSelect(_EntitySelect):
 class ChannelSelect(_EntitySelect):
     """A choice among the guild's channels of the given types; of all types when none is given."""
 
-    channel_types: tuple[int, ...] = attrs.field(default=(), converter=tuple)
+    channel_types: tuple[int, ...] = attrs.field(default=(), converter=_numbers)
 
     def to_json(self) -> dict[str, Any]:
         """Discord's channel select object."""
@@ -397,7 +409,7 @@ class Modal:
 
     custom_id: str
     title: str = attrs.field(converter=_modal_title)
-    inputs: tuple[TextInput, ...] = attrs.field(converter=tuple)
+    inputs: tuple[TextInput, ...] = attrs.field(converter=_inputs)
 
     def __attrs_post_init__(self) -> None:
         _check_custom_id("modal", self.custom_id)

@@ -269,6 +269,14 @@ class File:
         return found | {"description": self.description} if self.description else found
 
 
+def _rows(found: Iterable[Component]) -> tuple[Component, ...]:
+    return tuple(found)
+
+
+def _files(found: Iterable[File]) -> tuple[File, ...]:
+    return tuple(found)
+
+
 @attrs.frozen(kw_only=True)
 class OutgoingMessage:
     """A whole message, as it shall be.
@@ -281,10 +289,10 @@ class OutgoingMessage:
     content: str = attrs.field(default="", converter=_content)
     embeds: tuple[Embed, ...] = attrs.field(default=(), converter=fit_embeds)
     components: tuple[Component, ...] = attrs.field(
-        default=(), converter=tuple, validator=attrs.validators.max_len(ROWS)
+        default=(), converter=_rows, validator=attrs.validators.max_len(ROWS)
     )
     files: tuple[File, ...] = attrs.field(
-        default=(), converter=tuple, validator=attrs.validators.max_len(FILES)
+        default=(), converter=_files, validator=attrs.validators.max_len(FILES)
     )
     allowed_mentions: AllowedMentions = attrs.field(factory=AllowedMentions.none)
     reply_to: int | None = None

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alphapy.actors.custom_commands.triggers import Definition, Triggers, clean_name, is_broken, is_name
+from alphapy.actors.custom_commands.triggers import Triggers, is_broken
+from alphapy.pure.custom_commands import CustomCommand, clean_name, is_name
 
-BASE = Definition(
+BASE = CustomCommand(
     id=1,
     name="hello",
     trigger_type="exact",
@@ -70,7 +71,7 @@ def test_moderation_31_the_lowest_id_wins() -> None:
     three = attrs.evolve(BASE, id=3, name="three")
     found = Triggers([five, three]).first("!hello")
     assert found is not None
-    assert found.definition.name == "three"
+    assert found.command.name == "three"
 
 
 def test_a_stored_pattern_that_cannot_be_compiled_is_flagged() -> None:
