@@ -93,7 +93,7 @@ class Bus(Protocol):
         address: Address,
         request: Request[T],
         *,
-        timeout: float,
+        timeout: float,  # noqa: ASYNC109 -- the deadline travels with the message
         lane: Lane = Lane.URGENT,
     ) -> Reply[T]:
         """Queue a request and wait for its reply for at most ``timeout`` seconds (finite, at least 0).

@@ -183,7 +183,7 @@ class Cell:
             crash: Exception | None = None
             try:
                 await life.run()
-            except* Exception as group:
+            except* Exception as group:  # noqa: BLE001 -- what a cell is for
                 crash = group
             finally:
                 self._recover(life, crash)

@@ -22,6 +22,6 @@ class SystemClock(Clock):
 
     @override
     async def sleep_until(self, instant: datetime) -> None:
-        while (left := (instant - self.now()).total_seconds()) > 0:
+        while (left := (instant - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 -- no event tells of a jump
             await trio.sleep(min(left, LONGEST_SLEEP))
         await trio.lowlevel.checkpoint()

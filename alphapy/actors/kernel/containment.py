@@ -32,7 +32,7 @@ async def contain(fn: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T | Failure:
     """Call and wait; returns what the call returned, or the Failure that it ended in."""
     try:
         return await fn(*args)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- see the module's docstring
         return Failure(error)
 
 

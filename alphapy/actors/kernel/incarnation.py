@@ -43,6 +43,11 @@ SLICE = 0.005
 """... and most seconds, since nothing holds the event loop longer."""
 
 
+# Looking up a member of an enumeration is slow where it is done for every message.
+_URGENT = Lane.URGENT
+_NORMAL = Lane.NORMAL
+
+
 class End(enum.Enum):
     """How a life ended that did not crash."""
 
@@ -82,7 +87,7 @@ class Incarnation:
         self.loaded_at: float | None = None
         self.in_hand: list[Envelope] = []
         """What has been taken and not finished ..."""
-        self.lane = Lane.NORMAL
+        self.lane = _NORMAL
         """... and from where."""
         self.culprit: Envelope | None = None
         """The message whose handling ended this life."""
@@ -197,8 +202,8 @@ class Incarnation:
                     return end
                 turns, slice_ends = 0, trio.current_time() + SLICE
                 continue
-            urgent_in_a_row = urgent_in_a_row + 1 if lane is Lane.URGENT else 0
-            limit = self._cell.spec.batch if self._batches and lane is Lane.NORMAL else 1
+            urgent_in_a_row = urgent_in_a_row + 1 if lane is _URGENT else 0
+            limit = self._cell.spec.batch if self._batches and lane is _NORMAL else 1
             now = await self._turn(actor, mailbox.take(lane, limit), lane)
             turns += 1
             if turns >= TURNS or now >= slice_ends:
@@ -207,16 +212,16 @@ class Incarnation:
 
     def _next_lane(self, urgent_in_a_row: int) -> Lane | None:
         mailbox = self._cell.mailbox
-        urgent = mailbox.depth(Lane.URGENT)
-        normal = mailbox.depth(Lane.NORMAL)
+        urgent = mailbox.depth(_URGENT)
+        normal = mailbox.depth(_NORMAL)
         if self._held:
             now = trio.current_time()
             self._held = {lane: until for lane, until in self._held.items() if until > now}
-            urgent = 0 if Lane.URGENT in self._held else urgent
-            normal = 0 if Lane.NORMAL in self._held else normal
+            urgent = 0 if _URGENT in self._held else urgent
+            normal = 0 if _NORMAL in self._held else normal
         if urgent and (urgent_in_a_row < URGENT_IN_A_ROW or not normal):
-            return Lane.URGENT
-        return Lane.NORMAL if normal else None
+            return _URGENT
+        return _NORMAL if normal else None
 
     async def _turn(self, actor: Actor, run: list[Envelope], lane: Lane) -> float:
         """Handle what was just taken; returns the time afterwards. Raises what ends this life."""
@@ -229,7 +234,7 @@ class Incarnation:
             counters.expired += 1
             self._finish(run)
             return started
-        if self._batches and lane is Lane.NORMAL and asked is None:
+        if self._batches and lane is _NORMAL and asked is None:
             outcome: object = await contain(actor.handle_batch, [envelope.message for envelope in run])
         else:
             outcome = await contain(actor.handle, first.message)

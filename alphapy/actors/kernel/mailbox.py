@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from alphapy.actors.kernel.asking import Asked
 
 
+# Looking up a member of an enumeration costs more than appending to a deque.
+_NORMAL = Lane.NORMAL
+_ACCEPTED = Delivery.ACCEPTED
+
+
 class Envelope:
     """A message on its way, with what the kernel needs to know of it."""
 
@@ -65,14 +70,13 @@ class MailboxStatistics:
 class _Queue:
     """One lane: first in, first out, except for what is put back."""
 
-    __slots__ = ("_arrived", "_marks", "_run_since", "_taken", "exempt", "items", "limit", "peak")
+    __slots__ = ("_marks", "_run_since", "_taken", "exempt", "items", "limit", "peak")
 
     def __init__(self, limit: int) -> None:
         self.items: deque[Envelope] = deque()
         self.limit = limit
         self.exempt = 0
         self.peak = 0
-        self._arrived = 0
         self._taken = 0
         self._run_since = 0.0
         # (messages that had arrived by then, when), oldest first; the first is at or before the oldest
@@ -80,17 +84,14 @@ class _Queue:
         self._marks: list[tuple[int, float]] = []
 
     def append(self, envelope: Envelope) -> None:
-        items = self.items
-        if not items:
-            self._marks = [(self._arrived, trio.current_time())]
-        self._arrived += 1
-        items.append(envelope)
-        if len(items) > self.peak:
-            self.peak = len(items)
+        if not self.items:
+            self._marks = [(self._taken, trio.current_time())]
+        self.items.append(envelope)
 
     def take_run(self, limit: int) -> list[Envelope]:
         """The first one, and as many behind it, at most ``limit`` in all, as may share a batch with it."""
         items = self.items
+        self.peak = max(self.peak, len(items))
         first = items.popleft()
         run = [first]
         if not first.alone:
@@ -108,7 +109,6 @@ class _Queue:
         self.exempt += sum(envelope.is_exempt for envelope in run)
         self._taken -= len(run)
         self._marks.insert(0, (self._taken, self._run_since))
-        self.peak = max(self.peak, len(self.items))
 
     def oldest_since(self) -> float | None:
         """When the oldest message came, or somewhat earlier; None for an empty lane."""
@@ -120,8 +120,9 @@ class _Queue:
         self._taken += count
         if not self.items:
             return
-        if marks[-1][0] != self._arrived:
-            marks.append((self._arrived, trio.current_time()))
+        arrived = self._taken + len(self.items)
+        if marks[-1][0] != arrived:
+            marks.append((arrived, trio.current_time()))
         while len(marks) > 1 and marks[1][0] <= self._taken:
             del marks[0]
 
@@ -142,21 +143,20 @@ class Mailbox:
 
     def put(self, envelope: Envelope, lane: Lane) -> Delivery:
         """Queue a message from outside, if there is room for it."""
-        queue = self._normal if lane is Lane.NORMAL else self._urgent
+        queue = self._normal if lane is _NORMAL else self._urgent
         if self._closed:
             self.refused += 1
             return Delivery.STOPPED
-        if not envelope.is_exempt:
-            if len(queue.items) - queue.exempt >= queue.limit:
-                self.refused += 1
-                return Delivery.FULL
-        else:
+        if envelope.is_exempt:
             queue.exempt += 1
             self.events += envelope.is_event
+        elif len(queue.items) - queue.exempt >= queue.limit:
+            self.refused += 1
+            return Delivery.FULL
         queue.append(envelope)
         if self._parked is not None:
             self.wake()
-        return Delivery.ACCEPTED
+        return _ACCEPTED
 
     def put_own(self, message: object, lane: Lane) -> bool:
         """Queue what the actor tells itself, closed or not; False when too much of it waits already."""
@@ -230,12 +230,12 @@ class Mailbox:
         return MailboxStatistics(
             urgent_depth=len(self._urgent.items),
             normal_depth=len(self._normal.items),
-            urgent_peak=self._urgent.peak,
-            normal_peak=self._normal.peak,
+            urgent_peak=max(self._urgent.peak, len(self._urgent.items)),
+            normal_peak=max(self._normal.peak, len(self._normal.items)),
             events=self.events,
             refused=self.refused,
             oldest_seconds=trio.current_time() - min(stamps) if stamps else 0.0,
         )
 
     def _queue(self, lane: Lane) -> _Queue:
-        return self._normal if lane is Lane.NORMAL else self._urgent
+        return self._normal if lane is _NORMAL else self._urgent

@@ -40,11 +40,11 @@ class ChildSpec:
     """Restart intensity: most restarts ..."""
     within: float = attrs.field(default=60.0, validator=_positive_seconds)
     """... in this many seconds; more make the actor fail, or escalate if it is essential."""
-    backoff: Backoff = Backoff()
+    backoff: Backoff = Backoff()  # noqa: RUF009 -- frozen
     """The wait before a restart, by the number of recent ones; a failed actor is tried again at the
     ceiling.
     """
-    outage: Backoff = Backoff(initial=0.25, ceiling=5.0)
+    outage: Backoff = Backoff(initial=0.25, ceiling=5.0)  # noqa: RUF009 -- frozen
     """The wait before a message that met an outage is repeated."""
     children: int = attrs.field(default=64, validator=_positive)
     """Most child tasks at a time."""
