@@ -158,8 +158,8 @@ def _copy_programs(package: Path, version: str) -> Path:
     except OSError as error:
         msg = (
             f"The account that PostgreSQL runs as cannot reach {package}, and copying the programs to "
-            f"{home} failed: {error}. Install Alphapy in a folder that other users may enter, run as another user, or "
-            "set DATABASE_URL."
+            f"{home} failed: {error}. Install Alphapy in a folder that other users may enter, run as another "
+            "user, or set DATABASE_URL."
         )
         raise EmbeddedError(msg) from error
     return target

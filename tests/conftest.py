@@ -1,0 +1,57 @@
+"""Fixtures that every wing may use: a real PostgreSQL, shared by all workers of the run."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alphapy.storage.pool import Pool, open_pool
+from tests.support.postgres import TEMPLATE, Databases, shared_databases
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def databases(run_folder: Path) -> Iterator[Databases]:
+    """The server of this test run; databases of your own come out of ``databases.fresh()``."""
+    with shared_databases(run_folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def template(databases: Databases, run_folder: Path) -> str:
+    """The name of a migrated database to copy."""
+    databases.ensure_template(run_folder / "template.lock")
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(databases: Databases, template: str) -> Iterator[str]:
+    """The address of a database at the newest revision, for this test alone."""
+    with databases.fresh(template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(databases: Databases) -> Iterator[str]:
+    """The address of a database without any table, for this test alone."""
+    with databases.fresh() as url:
+        yield url
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """A pool on a database at the newest revision, for this test alone."""
+    async with open_pool(database_url, min_size=1) as opened:
+        yield opened
