@@ -14,8 +14,8 @@ import psycopg
 import alphapy
 from alphapy.storage.catalog import live
 from alphapy.storage.catalog.compare import Report, compare
-from alphapy.storage.evolution.environment import connect
 from alphapy.storage.evolution.errors import MigrationError, Refused
+from alphapy.storage.evolution.session import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ __all__ = [
     "current",
     "downgrade",
     "head",
+    "newer",
     "position",
     "revisions",
     "upgrade",
@@ -54,6 +55,11 @@ def revisions() -> tuple[str, ...]:
 def head() -> str:
     """The newest revision."""
     return revisions()[-1]
+
+
+def newer(found: str | None) -> str:
+    """What to tell the operator of a database with a revision that this version does not know."""
+    return _NEWER.format(current=found, head=head())
 
 
 def current(dsn: str) -> str | None:
@@ -90,7 +96,7 @@ def upgrade(dsn: str, revision: str = "head") -> None:
     found = current(dsn)
     known = revisions()
     if found is not None and found not in known:
-        raise MigrationError(_NEWER.format(current=found, head=known[-1]))
+        raise MigrationError(newer(found))
     if found == (known[-1] if revision == "head" else revision):
         return
     _alembic(dsn, lambda command, config: command.upgrade(config, revision))

@@ -14,9 +14,8 @@ import psycopg
 import sqlalchemy
 from sqlalchemy.pool import NullPool
 
-from alphapy.storage.dsn import normalise
-from alphapy.storage.errors import DsnError
 from alphapy.storage.evolution.errors import MigrationError
+from alphapy.storage.evolution.session import LOCK_TIMEOUT, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,24 +25,6 @@ LOCK_KEY = int.from_bytes(b"alphapy")
 
 LOCK_WAIT = 60.0
 """Seconds that a second migrator waits (spec/schema.md 8)."""
-
-_SESSION = """
-    SET TimeZone = 'UTC'; SET search_path = public; SET application_name = 'alphapy:migrator';
-    SET statement_timeout = '15min'; SET idle_in_transaction_session_timeout = '15min';
-    SET lock_timeout = '10s'
-"""
-
-
-def connect(dsn: str) -> psycopg.Connection[Any]:
-    """A connection for reading or changing the schema; raises MigrationError when there is none."""
-    try:
-        connection = psycopg.connect(normalise(dsn), connect_timeout=5, autocommit=True)
-    except DsnError as error:
-        raise MigrationError(str(error)) from error
-    except psycopg.OperationalError as error:
-        raise MigrationError(f"Cannot connect to the database: {error}".strip()) from error
-    connection.execute(_SESSION)
-    return connection
 
 
 @contextmanager
@@ -66,4 +47,4 @@ def _lock(connection: psycopg.Connection[Any], wait: float) -> None:
         raise MigrationError(
             f"Another migration has been running for more than {wait:.0f} s. Try again when it is done."
         ) from error
-    connection.execute("SET lock_timeout = '10s'")
+    connection.execute(LOCK_TIMEOUT)
