@@ -5,7 +5,13 @@ Rules: https://docs.discord.com/developers/events/gateway#resuming
 
 from __future__ import annotations
 
+from collections import deque
+from typing import Final
+
 import attrs
+
+_REMEMBERED: Final = 512
+"""Sequence numbers remembered, to drop a dispatch that comes twice."""
 
 
 @attrs.frozen
@@ -33,3 +39,41 @@ class GatewaySession:
         if isinstance(seq, bool) or not isinstance(seq, int) or seq < 0:
             return None
         return cls(session_id=session_id, resume_url=resume_url, seq=seq)
+
+
+class SessionTrack:
+    """Where a shard is in its session: the last event handed on, and the recent ones."""
+
+    def __init__(self, session: GatewaySession | None) -> None:
+        self._session = session
+        self.seq = session.seq if session is not None else 0
+        self._recent: deque[int] = deque(maxlen=_REMEMBERED)
+
+    @property
+    def session_id(self) -> str | None:
+        """The session's id; None while there is no session."""
+        return self._session.session_id if self._session is not None else None
+
+    @property
+    def session(self) -> GatewaySession | None:
+        """The session as it could be resumed now: up to the last event that was handed on."""
+        return None if self._session is None else attrs.evolve(self._session, seq=self.seq)
+
+    def begin(self, session_id: str, resume_url: str) -> None:
+        """A new session, with nothing handed on yet."""
+        self.forget()
+        self._session = GatewaySession(session_id, resume_url)
+
+    def forget(self) -> None:
+        """The session is over."""
+        self._session, self.seq = None, 0
+        self._recent.clear()
+
+    def is_repeated(self, seq: int) -> bool:
+        """Whether the event of this number was handed on before (one of the last 512)."""
+        return seq <= self.seq and seq in self._recent
+
+    def handed_on(self, seq: int) -> None:
+        """Note an event. One that comes late does not set the number back."""
+        self.seq = max(self.seq, seq)
+        self._recent.append(seq)

@@ -1,0 +1,49 @@
+"""Payloads that made no sense: counted by kind, and the first of each kind logged."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from alphapy.gateway.codec import Envelope, Malformed
+
+if TYPE_CHECKING:
+    from alphapy.gateway.events import MalformedEvent
+
+_log = logging.getLogger(__name__)
+
+
+class Complaints:
+    """What one shard had to skip."""
+
+    def __init__(self, shard_id: int) -> None:
+        self._shard_id = shard_id
+        self._counts: Counter[str] = Counter()
+
+    def snapshot(self) -> dict[str, int]:
+        """The counts by kind."""
+        return dict(self._counts)
+
+    def count(self, malformed: Malformed) -> None:
+        """Note a payload that was skipped."""
+        self._counts[malformed.kind] += 1
+        if self._counts[malformed.kind] == 1:
+            _log.warning(
+                "A gateway payload made no sense and was skipped; others of this kind are only counted",
+                extra={
+                    "event": "gateway_malformed",
+                    "shard": self._shard_id,
+                    "kind": malformed.kind,
+                    "detail": malformed.detail,
+                    "size": malformed.size,
+                },
+            )
+
+    def payload(self, kind: str, detail: str, payload: Envelope) -> None:
+        """Note an envelope that cannot be acted on."""
+        self.count(Malformed(kind, detail, len(bytes(payload.d))))
+
+    def event(self, error: MalformedEvent, payload: Envelope) -> None:
+        """Note an event whose payload could not be decoded."""
+        self.payload(f"event:{error.name}", f"{error.path}: {error.detail}", payload)
