@@ -41,11 +41,11 @@ export class Api {
   say = (channel, content, reply_to = null) => this.#post("say", { channel, content, reply_to });
   edit = (channel, message, content) => this.#post("edit", { channel, message, content });
   remove = (channel, message) => this.#post("delete", { channel, message });
-  dismiss = (channel, message) => this.#post("dismiss", { channel, message });
   react = (channel, message, emoji, on) => this.#post("react", { channel, message, emoji, on });
-  slash = (channel, command, path, options) => this.#post("slash", { channel, command, path, options });
-  autocomplete = (channel, command, path, options, focused, value) =>
-    this.#post("autocomplete", { channel, command, path, options, focused, value });
+  direct = (other) => this.#post("direct", { with: other });
+  slash = (channel, path, options) => this.#post("slash", { channel, path, options });
+  autocomplete = (channel, path, options, focused, value) =>
+    this.#post("autocomplete", { channel, path, options, focused, value });
   click = (channel, message, custom_id, values = []) =>
     this.#post("click", { channel, message, custom_id, values });
   submit = (interaction, fields) => this.#post("submit", { interaction, fields });

@@ -79,7 +79,7 @@ export class CommandForm {
     const values = {};
     for (const field of this.#fields) {
       const value = field.peek();
-      if (value !== "") values[field.name] = value;
+      if (value !== undefined) values[field.name] = value;
     }
     return values;
   }

@@ -29,7 +29,6 @@ function walk(node, path, command, found) {
       path,
       description: node.description,
       options: node.options ?? [],
-      id: command.id,
       application: command.application_name ?? "",
     });
   }
@@ -86,8 +85,8 @@ export function optionField(option, { guild, autocomplete, onChange }) {
       else control.input.removeAttribute("aria-invalid");
       return result;
     },
-    /** The value as it stands, unchecked; for autocomplete. */
-    peek: () => control.value() ?? "",
+    /** The value as it stands, if it is a good one; for questions to the bot about another option. */
+    peek: () => check(option, control.value()).value,
   };
 }
 
@@ -135,6 +134,7 @@ export function entityItems({ type, channel_types: channelTypes }, guild) {
   if (type === TYPE.mentionable) return [...members(), ...roles()];
   if (type !== TYPE.channel) return null;
   return guild.channels
+    .filter((channel) => channel.type !== 1)
     .filter((channel) => !channelTypes?.length || channelTypes.includes(channel.type))
     .map((channel) => ({ value: channel.id, label: `#${channel.name}`, hint: channel.type === 4 ? "category" : "" }));
 }

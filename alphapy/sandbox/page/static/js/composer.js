@@ -5,6 +5,7 @@ import { entityItems, search, TYPE } from "./commands.js";
 import { matching } from "./combobox.js";
 import { Listbox } from "./listbox.js";
 import { summary } from "./messages.js";
+import { channelTitle } from "./store.js";
 
 const LINES = 8;
 
@@ -61,7 +62,7 @@ export class Composer {
     const may = channel.can_send;
     this.input.disabled = !may;
     $("send").disabled = !may;
-    this.input.placeholder = may ? `Message #${channel.name} as ${me.name}` : `${me.name} cannot write in #${channel.name}`;
+    this.input.placeholder = may ? `Message ${channelTitle(channel)} as ${me.name}` : `${me.name} cannot write in ${channelTitle(channel)}`;
     this.input.setAttribute("aria-label", this.input.placeholder);
   }
 

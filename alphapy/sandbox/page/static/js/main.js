@@ -34,7 +34,7 @@ class Page {
   constructor() {
     const { store } = this;
     new MessageList(store, this.#messageActions());
-    new Sidebar(store, (where) => this.goTo(where));
+    new Sidebar(store, { goTo: (where) => this.goTo(where), openDirect: (other) => this.#openDirect(other) });
     new Surroundings(store, () => this.#loadOlder());
     this.form = new CommandForm(store, {
       run: (command, values) => this.#run(command, values),
@@ -149,6 +149,14 @@ class Page {
     this.store.emit("commands");
   }
 
+  async #openDirect(other) {
+    await this.#try(async () => {
+      const { channel } = await this.#api.direct(other);
+      await this.#refresh();
+      this.goTo({ channel });
+    });
+  }
+
   async #loadOlder() {
     const { store } = this;
     const id = store.channelId;
@@ -215,11 +223,11 @@ class Page {
   // ---- interactions
 
   #started(interaction, about) {
-    this.store.track(interaction.id, { state: "sent", channelId: this.store.channelId, ...about });
+    this.store.track(interaction.id, { state: "waiting", channelId: this.store.channelId, ...about });
     const early = this.#early.get(interaction.id);
     this.#early.delete(interaction.id);
     if (early) this.#interactionNews(early);
-    else if (interaction.state !== "sent") this.#interactionNews(interaction);
+    else if (interaction.state !== "waiting") this.#interactionNews(interaction);
   }
 
   #interactionNews(news) {
@@ -238,7 +246,7 @@ class Page {
       }
       store.track(news.id, { state: "failed" });
       if (known.messageId) setTimeout(() => store.untrack(news.id), FAILURE_MS);
-    } else if (news.state !== "sent") {
+    } else if (news.state !== "waiting") {
       store.untrack(news.id);
       if (known.modal && this.modal.interactionId === known.modal) this.modal.close();
       if (news.state === "modal") this.modal.open({ id: news.id, ...news.modal });
@@ -247,13 +255,13 @@ class Page {
 
   async #run(command, values) {
     return this.#try(async () => {
-      const { interaction } = await this.#api.slash(this.store.channelId, command.id, command.path, values);
+      const { interaction } = await this.#api.slash(this.store.channelId, command.path, values);
       this.#started(interaction, { label: command.path });
     });
   }
 
   async #autocomplete(command, values, name, value) {
-    const { choices } = await this.#api.autocomplete(this.store.channelId, command.id, command.path, values, name, value);
+    const { choices } = await this.#api.autocomplete(this.store.channelId, command.path, values, name, value);
     return choices.map((choice) => ({ value: String(choice.value), label: choice.name }));
   }
 
@@ -261,7 +269,7 @@ class Page {
     const { store } = this;
     for (const [id, one] of store.interactions) if (one.messageId === message.id && one.state === "failed") store.untrack(id);
     const placeholder = `pressing-${message.id}-${customId}`;
-    store.track(placeholder, { messageId: message.id, customId, state: "sent" });
+    store.track(placeholder, { messageId: message.id, customId, state: "waiting" });
     await this.#try(async () => {
       const { interaction } = await this.#api.click(message.channel_id, message.id, customId, values);
       this.#started(interaction, { messageId: message.id, customId });
@@ -303,7 +311,7 @@ class Page {
         store.set("reply", { replyTo: message });
       },
       dismiss: (message) => this.#try(async () => {
-        await this.#api.dismiss(message.channel_id, message.id);
+        await this.#api.remove(message.channel_id, message.id);
         store.forget(message.channel_id, [message.id]);
         this.composer.focus();
       }),

@@ -16,6 +16,9 @@ const NEAR_BOTTOM_PX = 80;
 export class MessageList {
   #drawn = new Map(); // message id to { message, joined, element }
   #channelId = null;
+  #viewer = null;
+  #newest = null;
+  #stick = true;
   #scheduled = false;
 
   constructor(store, actions) {
@@ -31,8 +34,6 @@ export class MessageList {
     this.log.addEventListener("keydown", (event) => this.#walk(event));
     new ResizeObserver(() => this.#stick && this.toBottom()).observe(this.log);
   }
-
-  #stick = true;
 
   toBottom() {
     this.log.scrollTop = this.log.scrollHeight;
@@ -69,16 +70,16 @@ export class MessageList {
       this.log.setAttribute("aria-busy", "true"); // a whole channel is not read aloud
     }
     const stick = switched || this.#stick;
+    const newest = store.list().at(-1)?.id;
     const before = this.log.scrollHeight - this.log.scrollTop;
     const older = this.#drawMessages();
     this.#drawPending();
     if (switched) requestAnimationFrame(() => this.log.removeAttribute("aria-busy"));
     if (stick) this.toBottom();
     else if (older) this.log.scrollTop = this.log.scrollHeight - before;
-    else if (!this.#atBottom()) $("to-latest").hidden = false;
+    else if (!this.#atBottom() && newest !== this.#newest) $("to-latest").hidden = false;
+    this.#newest = newest;
   }
-
-  #viewer = null;
 
   /** Bring the elements in line with the messages; tells whether older ones came in above. */
   #drawMessages() {
@@ -149,7 +150,7 @@ export class MessageList {
           "header",
           { class: "message-head" },
           h("span", { class: "author", vars: author.colour ? { "--role": author.colour } : {} }, author.name),
-          author.bot && h("span", { class: "tag" }, message.webhook_id ? "Webhook" : "Bot"),
+          author.bot && h("span", { class: "tag" }, message.webhook_id && !message.application_id ? "Webhook" : "Bot"),
           h("time", { datetime: time.toISOString(), title: fullTime(time) }, shortTime(time)),
         ),
         store.editing === message.id ? this.#editor(message) : this.#renderBody(message),

@@ -2,15 +2,15 @@
 
 import { $, avatar, fill, h } from "./dom.js";
 
+const DIRECT = 1;
 const CATEGORY = 4;
 const READABLE = new Set([0, 1, 5, 10, 11, 12]); // text, direct, announcement, threads
 const KINDS = { owner: "Owner", admin: "Administrator", moderator: "Moderator", member: "Member" };
 
 export class Sidebar {
-  /** `goTo({ person, channel, guild })` changes what the page shows. */
-  constructor(store, goTo) {
-    this.store = store;
-    this.goTo = goTo;
+  /** `goTo({ person, channel, guild })` changes what the page shows; `openDirect(id)` opens direct messages. */
+  constructor(store, { goTo, openDirect }) {
+    Object.assign(this, { store, goTo, openDirect });
     this.narrow = window.matchMedia("(max-width: 820px)");
     $("open-sidebar").addEventListener("click", () => this.#drawer(true));
     $("close-sidebar").addEventListener("click", () => this.#drawer(false));
@@ -20,7 +20,7 @@ export class Sidebar {
     $("guild-select").addEventListener("change", (event) => goTo({ guild: event.target.value }));
     this.#drawer(false, false);
     store.on("people people_changed", () => this.#drawPeople());
-    store.on("state channel unread", () => this.#drawChannels());
+    store.on("state channel unread bots", () => this.#drawChannels());
     store.on("state", () => this.#drawGuilds());
   }
 
@@ -63,7 +63,8 @@ export class Sidebar {
     const { guild, channelId, unread } = this.store;
     if (!guild) return;
     const order = (a, b) => a.position - b.position || (a.id.length - b.id.length || (a.id < b.id ? -1 : 1));
-    const readable = guild.channels.filter((channel) => READABLE.has(channel.type)).sort(order);
+    const readable = guild.channels.filter((channel) => READABLE.has(channel.type) && channel.type !== DIRECT).sort(order);
+    const direct = guild.channels.filter((channel) => channel.type === DIRECT);
     const categories = guild.channels.filter((channel) => channel.type === CATEGORY).sort(order);
     const group = (parent) => readable.filter((channel) => (channel.parent_id ?? null) === parent);
     const link = (channel) =>
@@ -76,7 +77,7 @@ export class Sidebar {
           data: { focus: `channel-${channel.id}` },
           on: { click: () => this.#choose(channel.id) },
         },
-        h("span", { class: "hash", "aria-hidden": "true" }, channel.type === 1 ? "@" : "#"),
+        h("span", { class: "hash", "aria-hidden": "true" }, channel.type === DIRECT ? "@" : "#"),
         h("span", { class: "channel-name" }, channel.name),
         unread.has(channel.id) && h("span", { class: "unread" }, h("span", { class: "sr-only" }, "new messages")),
       ));
@@ -89,7 +90,25 @@ export class Sidebar {
         h("h3", {}, category.name),
         h("ul", {}, group(category.id).map(link)),
       ]),
+      this.#unwritten(direct).length + direct.length > 0 && h("h3", {}, "Direct messages"),
+      h("ul", {}, direct.map(link), this.#unwritten(direct).map((bot) => h("li", {}, this.#opener(bot)))),
     );
+  }
+
+  /** The bots here with whom there are no direct messages yet. */
+  #unwritten(direct) {
+    const { bots, guild } = this.store;
+    const open = new Set(direct.map((channel) => channel.with));
+    return bots.filter((bot) => !open.has(bot.id) && guild.members.some((member) => member.id === bot.id));
+  }
+
+  #opener(bot) {
+    const open = () => {
+      if (this.narrow.matches) this.#drawer(false);
+      this.openDirect(bot.id);
+    };
+    return h("button", { type: "button", class: "channel", data: { focus: `direct-${bot.id}` }, on: { click: open } },
+      h("span", { class: "hash", "aria-hidden": "true" }, "@"), h("span", { class: "channel-name" }, bot.name));
   }
 
   #choose(id) {

@@ -5,6 +5,9 @@ const KEEP = 300; // messages of one channel that stay in memory; older ones are
 /** Ids are snowflakes: decimal numbers too large for a double, so a longer one is a newer one. */
 export const compareIds = (a, b) => a.length - b.length || (a < b ? -1 : Number(a > b));
 
+/** A channel's name with its sign: # in a guild, @ for direct messages. */
+export const channelTitle = (channel) => `${channel.type === 1 ? "@" : "#"}${channel.name}`;
+
 export class Store {
   people = [];
   me = null;

@@ -1,6 +1,7 @@
 // What stands around the history: the channel's heading, the bots' state, notices, who is typing, the beginning.
 
 import { $, fill, h } from "./dom.js";
+import { channelTitle } from "./store.js";
 
 export class Surroundings {
   /** `older()` loads what came before the messages on show. */
@@ -14,7 +15,7 @@ export class Surroundings {
 
   #heading() {
     const { channel, guild, me } = this.store;
-    const name = channel ? `#${channel.name}` : "No channel to read here";
+    const name = channel ? channelTitle(channel) : "No channel to read here";
     $("channel-name").textContent = name;
     $("channel-topic").textContent = channel?.topic || guild?.name || "";
     document.title = channel && me ? `${name}, as ${me.name} · Alphapy sandbox` : "Alphapy sandbox";
@@ -22,13 +23,13 @@ export class Surroundings {
 
   #bots() {
     const { bots, connected, guild } = this.store;
-    const here = bots.filter((bot) => guild?.members.some((member) => member.id === bot.user_id));
+    const here = bots.filter((bot) => guild?.members.some((member) => member.id === bot.id));
     const status = (bot) =>
-      h("span", { class: bot.sessions > 0 ? "bot online" : "bot offline", title: sessionsText(bot) },
+      h("span", { class: bot.online ? "bot online" : "bot offline" },
         h("span", { class: "lamp", "aria-hidden": "true" }),
-        h("span", { class: "bot-name" }, bot.name), h("span", { class: "bot-word" }, bot.sessions > 0 ? "online" : "offline"));
+        h("span", { class: "bot-name" }, bot.name), h("span", { class: "bot-word" }, bot.online ? "online" : "offline"));
     fill($("bot-status"), here.map(status));
-    const gone = here.filter((bot) => bot.sessions === 0).map((bot) => bot.name);
+    const gone = here.filter((bot) => !bot.online).map((bot) => bot.name);
     fill(
       $("notices"),
       !connected && h("p", { class: "notice lost" }, h("b", {}, "Connection to the sandbox lost."), " Trying again…"),
@@ -47,7 +48,7 @@ export class Surroundings {
     return fill(
       $("log-start"),
       h("div", { class: "welcome" },
-        h("p", { class: "welcome-title" }, `This is where #${channel.name} begins`),
+        h("p", { class: "welcome-title" }, `This is where ${channelTitle(channel)} begins`),
         h("p", {}, `You are in ${guild.name}, a demo guild that exists on this machine only. Write something, or type `, h("kbd", {}, "/"),
           " to see what the bot can do. Under “Speak as” you become another member.")),
     );
@@ -59,6 +60,3 @@ export class Surroundings {
     $("typing").textContent = who && who.until > Date.now() ? `${who.name} is typing…` : "";
   }
 }
-
-const sessionsText = (bot) =>
-  bot.sessions > 0 ? `${bot.sessions} gateway session${bot.sessions === 1 ? "" : "s"}` : "No gateway session";
