@@ -1,0 +1,109 @@
+"""Queries of ``dead_letters``: messages that crashed their actor twice and were set aside.
+
+Bounded: :func:`prune` keeps the newest letters only, so that a message that can never be handled cannot fill
+the disk.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from psycopg.types.json import Jsonb
+
+if TYPE_CHECKING:
+    from alphapy.storage.transaction import Transaction
+
+KEPT = 10_000
+"""How many letters :func:`prune` leaves by default."""
+
+PRUNED_AT_ONCE = 1_000
+"""How many letters one call of :func:`prune` deletes at the most."""
+
+
+@attrs.frozen(kw_only=True)
+class Letter:
+    """A message to set aside; ``guild_id`` is None for a process-wide actor, ``message`` any JSON value."""
+
+    address: str
+    guild_id: int | None
+    message_type: str
+    message: Any
+    error: str
+    traceback: str
+    attempts: int
+
+
+@attrs.frozen(kw_only=True)
+class ParkedLetter:
+    """A message that was set aside."""
+
+    id: int
+    letter: Letter
+    created_at: datetime
+
+
+async def park(tx: Transaction, letter: Letter) -> int:
+    """Set a message aside; its number."""
+    number = await tx.fetch_value(
+        """
+        INSERT INTO dead_letters (guild_id, address, message_type, message, error, traceback, attempts)
+        VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id
+        """,
+        (
+            letter.guild_id,
+            letter.address,
+            letter.message_type,
+            Jsonb(letter.message),
+            letter.error,
+            letter.traceback,
+            letter.attempts,
+        ),
+    )
+    return int(number)
+
+
+async def recent(tx: Transaction, limit: int) -> list[ParkedLetter]:
+    """The newest letters of every guild, newest first, for operators."""
+    rows = await tx.fetch_all(
+        """
+        SELECT id, address, guild_id, message_type, message, error, traceback, attempts, created_at
+        FROM dead_letters ORDER BY created_at DESC, id DESC LIMIT %s
+        """,
+        (limit,),
+    )
+    return [
+        ParkedLetter(
+            id=number,
+            letter=Letter(
+                address=address,
+                guild_id=guild_id,
+                message_type=message_type,
+                message=message,
+                error=error,
+                traceback=traceback,
+                attempts=attempts,
+            ),
+            created_at=created_at,
+        )
+        for number, address, guild_id, message_type, message, error, traceback, attempts, created_at in rows
+    ]
+
+
+async def count(tx: Transaction) -> int:
+    """How many letters there are."""
+    return int(await tx.fetch_value("SELECT count(*) FROM dead_letters"))
+
+
+async def prune(tx: Transaction, *, keep: int = KEPT) -> int:
+    """Delete the oldest letters beyond ``keep``, at most ``PRUNED_AT_ONCE``; how many were deleted."""
+    return await tx.execute(
+        """
+        DELETE FROM dead_letters WHERE id IN (
+            SELECT id FROM dead_letters ORDER BY created_at, id
+            LIMIT least(%s, greatest(0, (SELECT count(*) FROM dead_letters) - %s))
+        )
+        """,
+        (PRUNED_AT_ONCE, keep),
+    )
