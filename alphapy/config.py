@@ -22,6 +22,7 @@ from alphapy.environment import (
     read_fields,
     seconds,
     secret,
+    shard_count,
     snowflake,
     snowflakes,
     text,
@@ -197,6 +198,8 @@ class Config:
     discord_gateway_url: str = variable(
         "DISCORD_GATEWAY_URL", url("wss", "ws"), "", "the gateway; unset: as REST tells"
     )
+
+    shards: int = variable("SHARDS", shard_count, "auto", "gateway shards: auto, or a number")
 
     premium_checkout_url: str = variable("PREMIUM_CHECKOUT_URL", _web, "", "where premium is bought")
     premium_cache_ttl: float = variable(

@@ -148,6 +148,16 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def shard_count(value: str) -> int:
+    """How many shards; 0 stands for ``auto``."""
+    if value.lower() == "auto":
+        return 0
+    try:
+        return whole(1, 1000)(value)
+    except Unusable:
+        raise Unusable("auto, or a whole number between 1 and 1000") from None
+
+
 def seconds(low: float, high: float) -> Callable[[str], float]:
     """A duration in seconds within bounds, both included."""
 

@@ -71,6 +71,7 @@ def test_a_test_bot_that_is_switched_off_does_not_replace_the_token(off: str) ->
         ("DISCORD_GATEWAY_URL", "ws://h:notaport", "ws"),
         ("TELEMETRY_INGEST_INTERVAL", "5", "seconds between 15"),
         ("TELEMETRY_INGEST_INTERVAL", "nan", "seconds between 15"),
+        ("SHARDS", "0", "SHARDS must be auto, or"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be"),
         ("DATABASE_POOL_MIN", "30", "must not exceed"),
         ("APP_ENV", "Production", "DATABASE_URL is not set"),

@@ -16,7 +16,8 @@ import attrs
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Bus
 from alphapy.actors.kernel.supervision import ChildSpec
-from alphapy.actors.settings.snapshot import SettingsReader
+from alphapy.actors.settings.board import SettingsBoard
+from alphapy.actors.settings.listeners import Running
 from alphapy.config import Config
 from alphapy.gateway.commands import Command, Group
 from alphapy.gateway.components import ComponentRoute, ModalRoute
@@ -128,7 +129,8 @@ class Wiring:
     bus: Bus
     pool: Pool
     calls: DiscordCalls
-    settings: SettingsReader
+    settings: SettingsBoard
+    running: Running
     guilds: GuildCache
     owners: Owners
     catalogue: Catalogue

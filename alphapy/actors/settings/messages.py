@@ -88,3 +88,13 @@ class ConfigAudit:
     title: str
     description: str
     channels: tuple[ChannelId, ...] = ()
+
+
+@attrs.frozen
+class TellLate:
+    """To itself: tell the listeners that had no room."""
+
+
+@attrs.frozen
+class LogSent:
+    """To the guild log itself: a message is posted, or given up."""

@@ -1,0 +1,34 @@
+"""The features of this service, in start order: the explicit list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from alphapy.actors.custom_commands import manifest as custom_commands
+from alphapy.actors.feature import Catalogue
+from alphapy.actors.settings import manifest as settings
+from alphapy.actors.status import manifest as status
+
+if TYPE_CHECKING:
+    from alphapy.actors.feature import Feature, Wiring
+
+BUILDERS = (settings.build, status.build, custom_commands.build)
+"""One for each feature. An actor may tell, to its very end, those of the features before its own."""
+
+
+class BuiltFeatures(Catalogue):
+    """The catalogue that features see; complete once all of them are built."""
+
+    def __init__(self) -> None:
+        self._features: tuple[Feature, ...] = ()
+
+    def build(self, wiring: Wiring) -> tuple[Feature, ...]:
+        """Build every feature."""
+        self._features = tuple(build(wiring) for build in BUILDERS)
+        return self._features
+
+    @override
+    def features(self) -> tuple[Feature, ...]:
+        return self._features

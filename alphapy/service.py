@@ -1,0 +1,172 @@
+"""The wings put together: who is built from whom. What runs when is the supervisor's business."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING
+
+import attrs
+
+from alphapy.actors.dead_letters import StoredDeadLetters
+from alphapy.actors.feature import ServiceInfo, Wiring
+from alphapy.actors.kernel.address import Address
+from alphapy.actors.kernel.budget import Budget
+from alphapy.actors.kernel.registry import Registry
+from alphapy.actors.module_gate import SettingsGate
+from alphapy.actors.owners import OwnerRegistry
+from alphapy.actors.router import Router
+from alphapy.actors.settings.board import SettingsBoard
+from alphapy.actors.settings.definitions import registry as setting_registry
+from alphapy.features import BuiltFeatures
+from alphapy.gateway.access import RoleAuthority
+from alphapy.gateway.commands import manifest
+from alphapy.gateway.dispatcher import Dispatcher
+from alphapy.gateway.guilds import GuildCache
+from alphapy.gateway.opcodes import ALPHAPY_INTENTS
+from alphapy.gateway.rest.calls import DiscordCalls
+from alphapy.gateway.rest.client import RestClient
+from alphapy.gateway.shards import ShardPlan, Shards
+from alphapy.pure.clock import Clock
+from alphapy.storage import settings as settings_storage
+from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
+from alphapy.storage.pool import Pool
+from alphapy.version import CODENAME, VERSION
+
+if TYPE_CHECKING:
+    from alphapy.config import Config
+    from alphapy.gateway.invocation import Outcome
+    from alphapy.gateway.shard import ShardState
+    from alphapy.pure.ids import GuildId
+
+log = logging.getLogger("alphapy.service")
+
+EVENT_BUDGET = 50_000
+"""Gateway events that may be queued in all mailboxes together before the shards stop reading."""
+
+
+@attrs.frozen(kw_only=True)
+class Wings:
+    """What is opened before the service is built."""
+
+    clock: Clock
+    pool: Pool
+    rest: RestClient
+    rng: random.Random
+
+
+class Service:
+    """Everything that runs, by name."""
+
+    def __init__(self, config: Config, wings: Wings) -> None:
+        self.config = config
+        self.clock = wings.clock
+        self.pool = wings.pool
+        self.rest = wings.rest
+        self.rng = wings.rng
+        self.calls = DiscordCalls(wings.rest)
+        self.guilds = GuildCache()
+        self.owners = OwnerRegistry(config.owner_ids, self.calls)
+        self.budget = Budget(EVENT_BUDGET)
+        self.registry = Registry(
+            dead_letters=StoredDeadLetters(wings.pool),
+            budget=self.budget,
+            rng=wings.rng,
+            outages=(DatabaseUnavailable, DatabaseBusy),
+        )
+        self.settings = SettingsBoard(setting_registry(llm_provider=config.llm_provider), self.registry)
+        self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
+        self.port = 0
+        self.stopping = False
+        self.settings_loaded = False
+        self._build()
+
+    def _build(self) -> None:
+        catalogue = BuiltFeatures()
+        features = catalogue.build(
+            Wiring(
+                config=self.config,
+                clock=self.clock,
+                bus=self.registry,
+                pool=self.pool,
+                calls=self.calls,
+                settings=self.settings,
+                running=self.registry,
+                guilds=self.guilds,
+                owners=self.owners,
+                catalogue=catalogue,
+                info=self.info,
+            )
+        )
+        for feature in features:
+            for actor in feature.actors:
+                self.registry.register(actor.pattern, actor.spec)
+        commands = [command for feature in features for command in feature.commands]
+        self.manifest = manifest(commands)
+        self.dispatcher = Dispatcher(
+            commands=commands,
+            components=[route for feature in features for route in feature.components],
+            modals=[route for feature in features for route in feature.modals],
+            calls=self.calls,
+            authority=RoleAuthority(
+                is_owner=self.owners.is_owner,
+                admin_role_ids=self.config.admin_role_ids,
+                owner_of_guild=self._owner_of,
+            ),
+            clock=self.clock,
+            on_outcome=self._track,
+            gate=SettingsGate(self.settings),
+        )
+        self.router = Router(
+            features,
+            bus=self.registry,
+            budget=self.budget,
+            settings=self.settings,
+            guilds=self.guilds,
+            interactions=self.dispatcher,
+            guild_events=self,
+        )
+        self.shards = Shards(
+            ShardPlan(
+                token=self.config.token,
+                intents=ALPHAPY_INTENTS,
+                url=self.config.discord_gateway_url,
+                on_dispatch=self.router.route,
+                on_state=_log_state,
+            ),
+            self.calls,
+            self.rng,
+        )
+
+    async def load_settings(self) -> None:
+        """Read every stored setting, before anything is dispatched."""
+        rows = await self.pool.run("settings", settings_storage.load_all, idempotent=True)
+        unknown = self.settings.load(rows)
+        self.settings_loaded = True
+        log.info(
+            "the settings are loaded",
+            extra={"event": "settings_loaded", "rows": len(rows), "unknown_rows": unknown},
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the gateway is connected and the settings are there."""
+        return self.settings_loaded and self.shards.ready and not self.stopping
+
+    def removed(self, guild_id: GuildId) -> None:
+        """Forget a guild that the bot has left; its rows stay for a return."""
+        self.settings.forget(guild_id)
+
+    def _owner_of(self, guild_id: GuildId) -> int | None:
+        guild = self.guilds.get(guild_id)
+        return None if guild is None else guild.owner_id
+
+    def _track(self, outcome: Outcome) -> None:
+        self.registry.tell(Address.process("command_tracker"), outcome)
+
+
+def _log_state(shard_id: int, state: ShardState) -> None:
+    log.info(
+        "a shard changed its state",
+        extra={"event": "shard_state", "shard": shard_id, "state": state.value},
+    )

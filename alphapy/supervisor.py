@@ -1,0 +1,247 @@
+"""The root: starts the wings in order, routes, and stops them in order (spec/operations.md 5.1 and 5.8).
+
+*Start*: the database with its schema gate, then HTTP, the settings, the features' actors, the commands, the
+gateway. *Stop*: intake off, interactions finished, actors drained and flushed, the socket dropped so that the
+session stays resumable, the pool closed.
+
+When it fails: what only the operator can mend (the database's address or schema, the token, an intent) ends the
+process with exit code 1 and a sentence that says what to change. A Discord or a database that is away for a
+while is waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import attrs
+import trio
+
+from alphapy.actors.command_sync import register_commands
+from alphapy.actors.kernel.clock import SystemClock
+from alphapy.actors.kernel.registry import EssentialActorFailed
+from alphapy.gateway.commands import ManifestError
+from alphapy.gateway.reconnect import FatalClose
+from alphapy.gateway.rest.client import RestClient
+from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
+from alphapy.pure.backoff import Backoff
+from alphapy.service import Service, Wings
+from alphapy.storage import gate
+from alphapy.storage.embedded import embedded_postgres
+from alphapy.storage.errors import StorageError
+from alphapy.storage.pool import open_pool
+from alphapy.web.server import PortTaken, serve_web
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from alphapy.config import Config
+    from alphapy.pure.clock import Clock
+
+log = logging.getLogger("alphapy.supervisor")
+
+FINISH_WITHIN: Final = 10.0
+"""Seconds that interactions under way have to finish."""
+
+DRAIN_WITHIN: Final = 10.0
+"""Seconds that the actors have to drain and flush."""
+
+LEAVE_WITHIN: Final = 3.0
+"""Seconds for leaving the gateway."""
+
+HARD_EXIT_AFTER: Final = 25.0
+"""Seconds after the first signal at which the process ends, whatever is left."""
+
+PATIENCE: Final = Backoff(initial=1.0, ceiling=60.0)
+"""The wait before Discord is asked again at the start."""
+
+T = TypeVar("T")
+
+
+class StartRefused(Exception):
+    """The service cannot run until the operator has changed something; the text says what."""
+
+
+FATAL = (StorageError, StartRefused, FatalClose, EssentialActorFailed, ManifestError, PortTaken)
+"""What ends the process with a sentence instead of a traceback."""
+
+
+@attrs.define(eq=False)
+class StopSwitch:
+    """How the service is told to stop: once in order, a second time at once."""
+
+    _requested: trio.Event = attrs.field(factory=trio.Event)
+    _patience: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+
+    def flip(self) -> None:
+        """Ask for the stop; the second time, skip the waiting."""
+        if self._requested.is_set():
+            self._patience.cancel(reason="told to stop twice")
+        self._requested.set()
+
+    async def wait(self) -> None:
+        """Return once the stop is asked for."""
+        await self._requested.wait()
+
+    @property
+    def patience(self) -> trio.CancelScope:
+        """The scope of all waiting during the stop; entered once."""
+        return self._patience
+
+
+async def serve(
+    config: Config,
+    *,
+    switch: StopSwitch | None = None,
+    clock: Clock | None = None,
+    sign_off: bool = False,
+    task_status: trio.TaskStatus[Service] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run the service in the caller's Trio run until the switch is flipped; started once HTTP answers.
+
+    Raises one of :data:`FATAL`, perhaps in a group.
+    """
+    rng = random.Random()
+    async with AsyncExitStack() as wings:
+        dsn = await wings.enter_async_context(_database(config))
+        await gate.inspect(
+            dsn,
+            auto_migrate=config.auto_migrate or config.database_url is None,
+            allow_schema_drift=config.allow_schema_drift,
+        )
+        pool = await wings.enter_async_context(
+            open_pool(dsn, min_size=config.database_pool_min, max_size=config.database_pool_max, rng=rng)
+        )
+        rest = await wings.enter_async_context(RestClient(config.token, config.discord_api_base))
+        service = Service(config, Wings(clock=clock or SystemClock(), pool=pool, rest=rest, rng=rng))
+        await _run(service, switch or StopSwitch(), sign_off=sign_off, task_status=task_status)
+
+
+async def _run(
+    service: Service, switch: StopSwitch, *, sign_off: bool, task_status: trio.TaskStatus[Service]
+) -> None:
+    async with trio.open_nursery() as nursery:
+        service.port = await nursery.start(serve_web, service.web, service.config.host, service.config.port)
+        await service.load_settings()
+        await nursery.start(service.registry.run)
+        await nursery.start(service.dispatcher.run)
+        nursery.start_soon(_connect, service, name="gateway")
+        log.info("the service is up", extra={"event": "service_up", "port": service.port})
+        task_status.started(service)
+        await switch.wait()
+        await _stop(service, switch, sign_off=sign_off)
+        nursery.cancel_scope.cancel(reason="the service has stopped")
+
+
+async def _connect(service: Service) -> None:
+    """Learn who we are, register the commands, and run the shards until the stop."""
+    application = await _until_answered(service, service.calls.application)
+    service.owners.learn(application)
+    await register_commands(service.pool, service.calls, application.id, service.manifest)
+    info = await _until_answered(service, service.calls.gateway)
+    service.shards.learn(info)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(service.owners.keep_fresh, name="owners")
+        await service.shards.run(service.config.shards or info.shards)
+        nursery.cancel_scope.cancel(reason="the shards have stopped")
+
+
+async def _until_answered(service: Service, ask: Callable[[], Awaitable[T]]) -> T:
+    """Discord's answer, asked for with back-off; raises StartRefused where the token is not accepted."""
+    attempt = 0
+    while True:
+        try:
+            return await ask()
+        except DiscordError as error:
+            if error.kind is DiscordErrorKind.UNAUTHORIZED:
+                raise StartRefused(
+                    "Discord does not accept the bot token. Copy it again from your application's page at "
+                    "Discord (Bot, Reset Token) into BOT_TOKEN, and start again."
+                ) from error
+            attempt += 1
+            wait = PATIENCE.delay(attempt, service.rng)
+            log.warning(
+                "Discord does not answer; trying again",
+                extra={"event": "discord_unreachable", "error": str(error), "wait_seconds": round(wait, 1)},
+            )
+            await trio.sleep(wait)
+
+
+async def _stop(service: Service, switch: StopSwitch, *, sign_off: bool) -> None:
+    log.info("stopping", extra={"event": "service_stopping"})
+    with switch.patience:
+        service.stopping = True
+        service.shards.drain()
+        service.registry.stop_intake()
+        await service.dispatcher.stop(within=FINISH_WITHIN)
+        await service.registry.stop(deadline=trio.current_time() + DRAIN_WITHIN)
+    with trio.move_on_after(LEAVE_WITHIN):
+        await service.shards.stop(sign_off=sign_off)
+    log.info("stopped", extra={"event": "service_stopped"})
+
+
+@asynccontextmanager
+async def _database(config: Config) -> AsyncIterator[str]:
+    """The DSN: the operator's, or that of an embedded PostgreSQL that runs while the block does."""
+    if config.database_url is not None:
+        yield config.database_url.reveal()
+        return
+    embedded = embedded_postgres(config.data_dir / "postgres")
+    dsn = await trio.to_thread.run_sync(embedded.__enter__)
+    try:
+        yield dsn
+    finally:
+        with trio.CancelScope(shield=True):  # its own deadline: embedded.STOP_SECONDS
+            await trio.to_thread.run_sync(embedded.__exit__, None, None, None)
+
+
+def run(config: Config, *, sign_off: bool = False) -> int:
+    """Run the service as a process, with signals; returns the exit code."""
+    for name in config.missing_secrets():
+        log.warning("a secret is not set", extra={"event": "secret_missing", "variable": name})
+    failures: list[BaseException] = []
+    try:
+        trio.run(_main, config, sign_off)
+    except* FATAL as group:
+        failures += leaves(group)
+    for failure in failures:
+        log.critical("the service cannot run", extra={"event": "fatal", "error": str(failure)})
+        print(f"Alphapy cannot run: {failure}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
+    return 1 if failures else 0
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """Every exception in a group of groups, the same text once."""
+    found: dict[str, BaseException] = {}
+    for error in group.exceptions:
+        inner = leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+        found.update((str(leaf), leaf) for leaf in inner)
+    return list(found.values())
+
+
+async def _main(config: Config, sign_off: bool) -> None:
+    switch = StopSwitch()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_watch_signals, switch)
+        await serve(config, switch=switch, sign_off=sign_off)
+        nursery.cancel_scope.cancel(reason="the service has stopped")
+
+
+async def _watch_signals(switch: StopSwitch, task_status: trio.TaskStatus[None]) -> None:
+    async with trio.open_nursery() as nursery:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            task_status.started()
+            async for _ in signals:
+                nursery.start_soon(_end_at_last)
+                switch.flip()
+
+
+async def _end_at_last() -> None:
+    await trio.sleep(HARD_EXIT_AFTER)
+    log.critical("the stop took too long", extra={"event": "hard_exit"})
+    os._exit(1)
