@@ -2,7 +2,8 @@
 
 The server listens on 127.0.0.1, but a website in the same browser can send requests there too (cross-site
 request forgery) or point its own name at 127.0.0.1 (DNS rebinding). So the Host must be this machine's own
-name, the Origin must be the page itself, and what changes anything must be JSON, which no foreign form can send.
+name, the Origin must be the page itself, and what changes anything must be JSON, which no
+foreign form can send.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The live feed: what happens in the world, turned into the page's own events for one member.
 
 A message event carries the whole message as it now is, as this member sees it (their own reactions marked),
-so the page need not apply changes. The queue behind it is bounded (World.watch); a page that falls too far behind
-is cut off, connects again and reads everything anew.
+so the page need not apply changes. The queue behind it is bounded (World.watch); a page that falls too far
+behind is cut off, connects again and reads everything anew.
 """
 
 from __future__ import annotations
