@@ -4,9 +4,9 @@
 gateway. *Stop*: intake off, interactions finished, actors drained and flushed, the socket dropped so that the
 session stays resumable, the pool closed.
 
-When it fails: what only the operator can mend (the database's address or schema, the token, an intent) ends the
-process with exit code 1 and a sentence that says what to change. A Discord or a database that is away for a
-while is waited for.
+When it fails: what only the operator can mend (the database's address or schema, the token, an intent) ends
+the process with exit code 1 and a sentence that says what to change. A Discord or a database that is away for
+a while is waited for.
 """
 
 from __future__ import annotations

@@ -61,6 +61,21 @@ async def insert_many(tx: Transaction, entries: Sequence[AuditEntry]) -> None:
     )
 
 
+async def contains(tx: Transaction, entry: AuditEntry) -> bool:
+    """Whether this very entry is stored; tells what became of a commit in doubt."""
+    return bool(
+        await tx.fetch_value(
+            """
+            SELECT EXISTS (
+                SELECT FROM audit_logs
+                WHERE guild_id = %s AND created_at = %s AND user_id = %s AND command_name = %s
+            )
+            """,
+            (entry.guild_id, entry.created_at, entry.user_id, entry.command_name),
+        )
+    )
+
+
 async def total(tx: Transaction, guild_id: int | None, *, days: int) -> int:
     """How many commands were run in the last ``days`` days; in every guild when ``guild_id`` is None."""
     return int(

@@ -1,0 +1,31 @@
+"""Status: what the bot is, how it is doing, and which commands are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alphapy.actors.feature import ActorDef, Category, Feature
+from alphapy.actors.kernel.supervision import ChildSpec
+from alphapy.actors.status.commands import StatusCommands
+from alphapy.actors.status.messages import TRACKER
+from alphapy.actors.status.tracker import CAPACITY, CommandTracker
+
+if TYPE_CHECKING:
+    from alphapy.actors.feature import Wiring
+    from alphapy.actors.kernel.actor import Context
+
+
+def build(wiring: Wiring) -> Feature:
+    """The feature, with its collaborators."""
+
+    def tracker(context: Context) -> CommandTracker:
+        return CommandTracker(context, pool=wiring.pool)
+
+    commands = StatusCommands(wiring)
+    return Feature(
+        name="status",
+        category=Category("Status & Info", "📊"),
+        commands=commands.commands(),
+        components=(commands.paging,),
+        actors=(ActorDef(TRACKER.pattern, ChildSpec(factory=tracker, mailbox=CAPACITY, idle_after=None)),),
+    )
