@@ -114,7 +114,7 @@ class InteractionData(Model, frozen=True, kw_only=True):
 
     def fields(self) -> dict[str, SubmittedComponent]:
         """The fields of a submitted modal by custom_id, in both layouts that Discord has."""
-        found: dict[str, SubmittedComponent] = msgspec.field(default_factory=dict)
+        found: dict[str, SubmittedComponent] = {}
         waiting = list(reversed(self.components))
         while waiting:
             part = waiting.pop()
