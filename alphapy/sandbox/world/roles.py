@@ -1,0 +1,111 @@
+"""Roles: making, changing, ordering and deleting them, under Discord's hierarchy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alphapy.sandbox import limits
+from alphapy.sandbox.errors import JSON, Code, Problems, refused
+from alphapy.sandbox.world import permissions
+from alphapy.sandbox.world.feed import Feed, Happening
+from alphapy.sandbox.world.permissions import Right
+from alphapy.sandbox.world.records import new_role
+
+if TYPE_CHECKING:
+    from alphapy.sandbox.world.access import Access
+    from alphapy.sandbox.world.guilds import Guild, Guilds
+    from alphapy.sandbox.world.ids import Snowflakes
+
+_EDITABLE = ("name", "color", "hoist", "mentionable", "icon", "unicode_emoji", "permissions")
+
+
+class Roles:
+    """The roles of all guilds."""
+
+    def __init__(self, ids: Snowflakes, feed: Feed, guilds: Guilds, access: Access) -> None:
+        self._ids = ids
+        self._feed = feed
+        self._guilds = guilds
+        self._access = access
+
+    def get(self, guild: Guild, role_id: int) -> JSON:
+        """The role; 10011 for an unknown id."""
+        role = guild.roles.get(role_id)
+        if role is None:
+            raise refused(Code.UNKNOWN_ROLE)
+        return role
+
+    def create(self, by: int, guild_id: int, body: JSON) -> JSON:
+        """A new role at the bottom of the list, just above everyone."""
+        guild = self._guilds.get(guild_id)
+        self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)
+        fields = self._checked(by, guild, body)
+        role = new_role(self._ids.next(), "new role", permissions.EVERYONE, 1)
+        role |= fields
+        for other in guild.roles.values():
+            if int(other["id"]) != guild.id:
+                other["position"] += 1
+        guild.roles[int(role["id"])] = role
+        self._tell("GUILD_ROLE_CREATE", guild, {"role": role})
+        return role
+
+    def edit(self, by: int, guild_id: int, role_id: int, body: JSON) -> JSON:
+        """Change a role that stands below the actor's highest."""
+        guild = self._guilds.get(guild_id)
+        self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)
+        role = self.get(guild, role_id)
+        self._require_above(by, guild, role)
+        role.update(self._checked(by, guild, body))
+        self._tell("GUILD_ROLE_UPDATE", guild, {"role": role})
+        return role
+
+    def move(self, by: int, guild_id: int, positions: list[JSON]) -> list[JSON]:
+        """Give roles new positions."""
+        guild = self._guilds.get(guild_id)
+        self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)
+        for entry in positions:
+            role = self.get(guild, int(entry["id"]))
+            self._require_above(by, guild, role)
+            if entry.get("position") is not None:
+                role["position"] = int(entry["position"])
+                self._tell("GUILD_ROLE_UPDATE", guild, {"role": role})
+        return list(guild.roles.values())
+
+    def delete(self, by: int, guild_id: int, role_id: int) -> None:
+        """Delete a role and take it from its members."""
+        guild = self._guilds.get(guild_id)
+        self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)
+        role = self.get(guild, role_id)
+        if role_id == guild.id or role["managed"]:
+            raise refused(Code.INVALID_ROLE)
+        self._require_above(by, guild, role)
+        del guild.roles[role_id]
+        for member in guild.members.values():
+            if str(role_id) in member["roles"]:
+                member["roles"].remove(str(role_id))
+        self._tell("GUILD_ROLE_DELETE", guild, {"role_id": str(role_id)})
+
+    def _require_above(self, by: int, guild: Guild, role: JSON) -> None:
+        if permissions.top_position(guild, by) <= permissions.rank(role):
+            raise refused(Code.MISSING_PERMISSIONS)
+
+    def _checked(self, by: int, guild: Guild, body: JSON) -> JSON:
+        problems = Problems()
+        problems.longest(("name",), body.get("name"), limits.ROLE_NAME)
+        problems.raise_if_any()
+        fields = {key: body[key] for key in _EDITABLE if body.get(key) is not None}
+        if "permissions" in fields:
+            wanted = int(fields["permissions"])
+            if wanted & ~permissions.in_guild(guild, by, self._ids.now()):
+                raise refused(Code.MISSING_PERMISSIONS)
+            fields["permissions"] = str(wanted)
+        if "color" in fields:
+            fields["colors"] = {
+                "primary_color": fields["color"],
+                "secondary_color": None,
+                "tertiary_color": None,
+            }
+        return fields
+
+    def _tell(self, name: str, guild: Guild, data: JSON) -> None:
+        self._feed.emit(Happening(name=name, guild_id=guild.id, data={"guild_id": str(guild.id), **data}))
