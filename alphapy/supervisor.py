@@ -32,7 +32,7 @@ from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.pure.backoff import Backoff
 from alphapy.service import Service, Wings
 from alphapy.storage import gate
-from alphapy.storage.embedded import embedded_postgres
+from alphapy.storage.embedded import embedded_postgres_on_trio
 from alphapy.storage.errors import StorageError
 from alphapy.storage.pool import open_pool
 from alphapy.web.server import PortTaken, serve_web
@@ -191,13 +191,8 @@ async def _database(config: Config) -> AsyncIterator[str]:
     if config.database_url is not None:
         yield config.database_url.reveal()
         return
-    embedded = embedded_postgres(config.data_dir / "postgres")
-    dsn = await trio.to_thread.run_sync(embedded.__enter__)
-    try:
+    async with embedded_postgres_on_trio(config.data_dir / "postgres") as dsn:
         yield dsn
-    finally:
-        with trio.CancelScope(shield=True):  # its own deadline: embedded.STOP_SECONDS
-            await trio.to_thread.run_sync(embedded.__exit__, None, None, None)
 
 
 def run(config: Config, *, sign_off: bool = False) -> int:

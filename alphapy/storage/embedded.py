@@ -30,6 +30,7 @@ from urllib.parse import quote
 import attrs
 import psutil
 import psycopg
+import trio
 
 from alphapy.storage import embedded_guard
 from alphapy.storage.embedded_install import (
@@ -42,7 +43,7 @@ from alphapy.storage.embedded_install import (
 from alphapy.storage.errors import EmbeddedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
 DATABASE = "alphapy"
 START_SECONDS = 60.0
@@ -100,6 +101,18 @@ def embedded_postgres(data_dir: Path, *, settings: Mapping[str, str] | None = No
         yield _dsn(folder, DATABASE)
     finally:
         _leave(folder, owner)
+
+
+@contextlib.asynccontextmanager
+async def embedded_postgres_on_trio(data_dir: Path) -> AsyncIterator[str]:
+    """As :func:`embedded_postgres`, for a block inside Trio: starting and stopping block a worker thread."""
+    server = embedded_postgres(data_dir)
+    dsn = await trio.to_thread.run_sync(server.__enter__)
+    try:
+        yield dsn
+    finally:
+        with trio.CancelScope(shield=True):  # bounded by STOP_SECONDS
+            await trio.to_thread.run_sync(server.__exit__, None, None, None)
 
 
 def _enter(folder: _Folder, settings: dict[str, str]) -> int:

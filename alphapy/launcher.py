@@ -1,0 +1,232 @@
+"""``alphapy sandbox``: a local Discord, an embedded PostgreSQL and the bot, each to be killed alone.
+
+The local Discord lives in this process; PostgreSQL and the bot are processes of their own. The bot is the
+real service, ``alphapy run``, which knows nothing of the sandbox but an address. It is started again when it
+dies, so that a person can kill it and watch that nothing is lost.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from alphapy.bot_process import BotProcess, free_port
+from alphapy.sandbox.demo import Demo, add_idle_guilds, demo_world, find_demo
+from alphapy.sandbox.handle import Sandbox
+from alphapy.sandbox.page.page import blueprint
+from alphapy.sandbox.server import serve
+from alphapy.sandbox.world.storage import UnreadableWorld, load
+from alphapy.storage import migrate
+from alphapy.storage.embedded import embedded_postgres_on_trio
+from alphapy.storage.errors import EmbeddedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+ONLINE_WITHIN = 60.0
+"""Seconds that the bot may take to be online before the launcher says where to look."""
+
+
+class LaunchFailed(Exception):
+    """The sandbox cannot start; the text says why and what to do."""
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What to start. ``data_dir`` keeps the database and the chat; port 0 takes any free one."""
+
+    data_dir: Path
+    port: int = 8420
+    bot: bool = True
+    idle_guilds: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Stack:
+    """What is running."""
+
+    demo: Demo
+    sandbox: Sandbox
+    bot: BotProcess | None
+    console_url: str
+
+    async def wait_online(self) -> None:
+        """Return once the bot is connected and its commands are registered; raises LaunchFailed."""
+        world, application_id = self.demo.world, self.demo.application_id
+        with trio.move_on_after(ONLINE_WITHIN) as scope:
+            await world.feed.wait_until(
+                lambda: (
+                    application_id in world.connected_bots and bool(world.commands.registered(application_id))
+                )
+            )
+        if scope.cancelled_caught and self.bot is not None:
+            raise LaunchFailed(
+                f"The bot is not online after {ONLINE_WITHIN:g} s. Its log says why: {self.bot.log_file}"
+            )
+
+
+class Progress:
+    """Tells a person at a terminal what is going on."""
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """A step that takes a while."""
+        started = trio.current_time()
+        print(f"  … {what}", end="", flush=True)
+        done = False
+        try:
+            yield
+            done = True
+        finally:
+            took = f" ({trio.current_time() - started:.1f} s)" if done else ""
+            print(f"\r  {'✓' if done else '✗'} {what}{took}", flush=True)
+
+    def say(self, text: str) -> None:
+        """A sentence."""
+        print(text, flush=True)
+
+
+@asynccontextmanager
+async def running_stack(plan: Plan, progress: Progress) -> AsyncIterator[Stack]:
+    """Everything, in order, while the block runs; stopped in reverse order. Raises LaunchFailed."""
+    plan.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        async with _database(plan, progress) as dsn, trio.open_nursery() as nursery:
+            with progress.step("the local Discord"):
+                demo = _world(plan)
+                sandbox = await _serve(nursery, plan, demo)
+            bot = _bot(plan, sandbox, demo, dsn, progress) if plan.bot else None
+            stack = Stack(
+                demo=demo, sandbox=sandbox, bot=bot, console_url="" if bot is None else bot.console_url
+            )
+            if bot is not None:
+                with progress.step("the bot"):
+                    nursery.start_soon(bot.keep_running, name="bot")
+                    await stack.wait_online()
+            yield stack
+            if bot is not None:
+                await bot.stop()
+            nursery.cancel_scope.cancel(reason="the sandbox stops")
+    except* (EmbeddedError, migrate.MigrationError, UnreadableWorld) as group:
+        raise LaunchFailed(str(group.exceptions[0])) from group
+
+
+@asynccontextmanager
+async def _database(plan: Plan, progress: Progress) -> AsyncIterator[str]:
+    if not plan.bot:
+        yield ""
+        return
+    with progress.step("PostgreSQL"):
+        server = embedded_postgres_on_trio(plan.data_dir / "postgres")
+        dsn = await server.__aenter__()
+    try:
+        with progress.step("the database's schema"):
+            await trio.to_thread.run_sync(migrate.upgrade, dsn)
+        yield dsn
+    finally:
+        await server.__aexit__(None, None, None)
+
+
+def _world(plan: Plan) -> Demo:
+    stored = load(_world_file(plan))
+    demo = demo_world() if stored is None else find_demo(stored)
+    missing = plan.idle_guilds - len(demo.world.guilds.idle)
+    if missing > 0:
+        add_idle_guilds(demo, missing)
+    return demo
+
+
+def _world_file(plan: Plan) -> Path:
+    return plan.data_dir / "sandbox.json"
+
+
+async def _serve(nursery: trio.Nursery, plan: Plan, demo: Demo) -> Sandbox:
+    start = partial(serve, demo.world, port=plan.port, save_to=_world_file(plan), pages=[blueprint])
+    try:
+        sandbox: Sandbox = await nursery.start(start)
+    except* OSError as group:
+        raise LaunchFailed(
+            f"Port {plan.port} cannot be used ({group.exceptions[0]}). If another sandbox is running, use "
+            "that one, or choose another port: alphapy sandbox --port 0"
+        ) from group
+    return sandbox
+
+
+def _bot(plan: Plan, sandbox: Sandbox, demo: Demo, dsn: str, progress: Progress) -> BotProcess:
+    port = plan.port + 1 if plan.port else free_port()
+    environment = {
+        "BOT_TOKEN": demo.token,
+        "DATABASE_URL": dsn,
+        "DISCORD_API_BASE": sandbox.api_base,
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "APP_ENV": "development",
+        "ALPHAPY_DATA_DIR": str(plan.data_dir),
+    }
+    return BotProcess(environment, plan.data_dir, port, progress.say)
+
+
+async def sandbox(plan: Plan) -> int:
+    """Run until Ctrl-C; the exit code."""
+    progress = Progress()
+    progress.say("Alphapy sandbox")
+    return await _until_signal(plan, progress)
+
+
+async def _until_signal(plan: Plan, progress: Progress) -> int:
+    failure: list[LaunchFailed] = []
+    try:
+        async with trio.open_nursery() as nursery:
+            interrupted = trio.Event()
+            await nursery.start(_watch_signals, interrupted, nursery.cancel_scope)
+            async with running_stack(plan, progress) as stack:
+                _greet(plan, stack, progress)
+                await interrupted.wait()
+                progress.say("\nStopping …")
+            nursery.cancel_scope.cancel(reason="the sandbox has stopped")
+    except* LaunchFailed as group:
+        failure += [error for error in group.exceptions if isinstance(error, LaunchFailed)]
+    if failure:
+        print(f"The sandbox cannot start. {failure[0]}", file=sys.stderr)
+        return 1
+    progress.say("Stopped. Everything is kept in " + str(plan.data_dir))
+    return 0
+
+
+def _greet(plan: Plan, stack: Stack, progress: Progress) -> None:
+    lines = ["", f"  Chat here:     {stack.sandbox.page_url}"]
+    if stack.bot is not None:
+        lines += [
+            f"  Bot's console: {stack.console_url}",
+            f"  Bot's log:     {stack.bot.log_file}",
+            "",
+            "  Pick a member, type / to see the commands, and try: /cc add",
+        ]
+    else:
+        lines += [
+            f"  API base:      {stack.sandbox.api_base}",
+            f"  Gateway:       {stack.sandbox.gateway_url}",
+            f"  Bot token:     {stack.demo.token}",
+        ]
+    lines += ["  Ctrl-C stops everything; the chat is kept in " + str(plan.data_dir), ""]
+    progress.say("\n".join(lines))
+
+
+async def _watch_signals(
+    interrupted: trio.Event, everything: trio.CancelScope, task_status: trio.TaskStatus[None]
+) -> None:
+    """The first signal stops in order; during the start, and the second time, at once."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            if interrupted.is_set():
+                everything.cancel(reason="interrupted twice")
+            interrupted.set()
