@@ -23,8 +23,8 @@ from alphapy.sandbox.invoking import (
     modal_fields,
 )
 from alphapy.sandbox.world import components
+from alphapy.sandbox.world.board import LOADING, Stored
 from alphapy.sandbox.world.interactions import Interaction, Kind, State
-from alphapy.sandbox.world.messages import LOADING, Stored
 from alphapy.sandbox.world.permissions import Right
 
 if TYPE_CHECKING:

@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve as serve_http
-from quart import Blueprint, Response, request
+from quart import Response, request
 from quart_trio import QuartTrio
 
 from alphapy.sandbox import limits
 from alphapy.sandbox.faults import Faults
 from alphapy.sandbox.gateway.server import GatewayServer
 from alphapy.sandbox.handle import EXTENSION, Sandbox
+from alphapy.sandbox.page.page import blueprint
 from alphapy.sandbox.rest.api import Api
 from alphapy.sandbox.world.storage import keep_saved
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from alphapy.sandbox.world.world import World
+
+
+__all__ = ["Sandbox", "make_app", "serve"]
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 KEEP_ALIVE = 300.0
@@ -39,7 +42,6 @@ async def serve(
     gateway_port: int = 0,
     host: str = "127.0.0.1",
     save_to: Path | None = None,
-    pages: Sequence[Blueprint] = (),
     task_status: trio.TaskStatus[Sandbox] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the world until cancelled. Port 0 takes a free one; the started value has the addresses.
@@ -51,7 +53,7 @@ async def serve(
     api = Api(world, faults, gateway)
     async with trio.open_nursery() as nursery:
         await nursery.start(gateway.serve, host, gateway_port)
-        app = make_app(api, world, pages)
+        app = make_app(api, world)
         binds = await nursery.start(serve_http, app, _config(host, port))
         base = binds[0]
         world.files.base = base
@@ -70,7 +72,7 @@ async def serve(
         task_status.started(sandbox)
 
 
-def make_app(api: Api, world: World, pages: Sequence[Blueprint]) -> QuartTrio:
+def make_app(api: Api, world: World) -> QuartTrio:
     """The HTTP application: the REST interface under its prefixes, attachments, and the pages."""
     app = QuartTrio("alphapy.sandbox", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.FILE_BYTES * limits.FILES
@@ -88,8 +90,8 @@ def make_app(api: Api, world: World, pages: Sequence[Blueprint]) -> QuartTrio:
 
     app.add_url_rule("/api/<path:path>", "api", call, methods=METHODS)
     app.add_url_rule("/attachments/<int:channel_id>/<int:attachment_id>/<filename>", "attachment", attachment)
-    for blueprint in pages:
-        app.register_blueprint(blueprint)
+    app.config["SANDBOX_WORLD"] = world
+    app.register_blueprint(blueprint)
     return app
 
 

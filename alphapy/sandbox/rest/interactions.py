@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alphapy.sandbox.rest.routes import NOTHING, Answer, Call, Route
-from alphapy.sandbox.world.messages import EPHEMERAL, LOADING
+from alphapy.sandbox.world.board import EPHEMERAL, LOADING
 
 if TYPE_CHECKING:
     from alphapy.sandbox.errors import JSON

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from alphapy.sandbox.errors import JSON, Code, Problems, invalid_field, refused
 from alphapy.sandbox.world import command_form, components, content
+from alphapy.sandbox.world.board import EPHEMERAL, LOADING, REPLY, Board, Stored
 from alphapy.sandbox.world.interactions import Interaction, Interactions, Kind, State
-from alphapy.sandbox.world.messages import EPHEMERAL, LOADING, REPLY, Messages, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ class Callback(enum.IntEnum):
 class Answers:
     """Applies callbacks and webhook calls to interactions and messages."""
 
-    def __init__(self, users: Users, messages: Messages, interactions: Interactions) -> None:
+    def __init__(self, users: Users, messages: Board, interactions: Interactions) -> None:
         self._users = users
         self._messages = messages
         self._interactions = interactions

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from alphapy.sandbox import limits
 from alphapy.sandbox.errors import JSON, Code, refused
+from alphapy.sandbox.world.board import Board, Stored, emoji_json
 from alphapy.sandbox.world.feed import Feed, Happening
-from alphapy.sandbox.world.messages import Messages, Stored, emoji_json
 from alphapy.sandbox.world.permissions import Right
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _CUSTOM = re.compile(r"(?:a:)?(\w{2,32}:\d{1,20})")
 class Reactions:
     """Adds, removes and lists reactions; they are kept in the messages."""
 
-    def __init__(self, feed: Feed, users: Users, guilds: Guilds, access: Access, messages: Messages) -> None:
+    def __init__(self, feed: Feed, users: Users, guilds: Guilds, access: Access, messages: Board) -> None:
         self._feed = feed
         self._users = users
         self._guilds = guilds

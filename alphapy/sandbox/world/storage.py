@@ -14,9 +14,9 @@ import msgspec
 import trio
 
 from alphapy.sandbox.world.applications import Application
+from alphapy.sandbox.world.board import Stored
 from alphapy.sandbox.world.guilds import Guild
 from alphapy.sandbox.world.ids import utc_now
-from alphapy.sandbox.world.messages import Stored
 from alphapy.sandbox.world.world import World
 
 if TYPE_CHECKING:
