@@ -64,7 +64,7 @@ class Stack:
         with trio.move_on_after(ONLINE_WITHIN) as scope:
             await world.feed.wait_until(
                 lambda: (
-                    application_id in world.connected_bots and bool(world.commands.registered(application_id))
+                    application_id in world.connected_bots and bool(world.commands.registered.get((application_id, None)))
                 )
             )
         if scope.cancelled_caught and self.bot is not None:

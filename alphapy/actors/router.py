@@ -28,7 +28,7 @@ from alphapy.gateway.events import (
     MalformedEvent,
     decode,
 )
-from alphapy.gateway.guilds import CACHED_EVENTS
+from alphapy.gateway.guilds import CACHED_EVENTS, ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,8 +121,9 @@ class Router:
             return
         if dispatch.name in CACHED_EVENTS:
             change = self._guilds.apply(event)
-            if change is not None and change.removed is not None:
-                self._guild_events.removed(change.removed)
+            if change.kind is ChangeKind.LEFT:
+                for guild_id in change.guild_ids:
+                    self._guild_events.removed(guild_id)
         self._tell_features(dispatch, event)
         await self._budget.wait_for_room()
 

@@ -166,12 +166,14 @@ class CustomCommandsActor(Actor):
         commands = await self._pool.run(
             COMPONENT, lambda tx: storage.load(tx, self._guild_id), idempotent=True
         )
-        self._commands = {command.id: command for command in commands}
+        self._commands = {
+            command.id: attrs.evolve(command, uses=command.uses + self._unwritten[command.id])
+            for command in commands
+        }
         self._triggers = Triggers(commands)
         self._read_at = trio.current_time()
-        for command in commands:
-            stored = command.uses + self._unwritten[command.id]
-            self._issued[command.id] = max(self._issued.get(command.id, 0), stored)
+        for command in self._commands.values():
+            self._issued[command.id] = max(self._issued.get(command.id, 0), command.uses)
 
     async def _on_message(self, posted: Message) -> None:
         if trio.current_time() - self._read_at > READ_AGAIN_AFTER:
@@ -239,6 +241,8 @@ class CustomCommandsActor(Actor):
 
     def _count(self, command_id: int) -> None:
         self._unwritten[command_id] += 1
+        if (command := self._commands.get(command_id)) is not None:
+            self._commands[command_id] = attrs.evolve(command, uses=command.uses + 1)
         if not self._flush_is_due:
             self._flush_is_due = True
             self.context.tell_after(FLUSH_AFTER, FlushUses())
@@ -250,6 +254,3 @@ class CustomCommandsActor(Actor):
             return
         await self._pool.run(COMPONENT, lambda tx: storage.count_uses(tx, self._guild_id, uses))
         self._unwritten -= uses
-        for command_id, delta in uses.items():
-            if (command := self._commands.get(command_id)) is not None:
-                self._commands[command_id] = attrs.evolve(command, uses=command.uses + delta)

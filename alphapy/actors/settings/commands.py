@@ -17,6 +17,7 @@ from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.models.guild import Permissions
 from alphapy.gateway.models.outgoing import OutgoingMessage
 from alphapy.gateway.refusals import Refused
+from alphapy.pure.clock import Clock
 from alphapy.pure.ids import ChannelId
 from alphapy.pure.settings import SettingsRegistry
 from alphapy.pure.text import code
@@ -45,6 +46,7 @@ class SettingsCommands:
     _settings: SettingsReader
     _registry: SettingsRegistry
     _guilds: GuildCache
+    _clock: Clock
 
     def groups(self) -> tuple[Group, ...]:
         """The declarations."""
@@ -173,10 +175,11 @@ class SettingsCommands:
         return notice(Colour.WARNING if missing else Colour.SUCCESS, "Setting saved", text)
 
     def _missing_permissions(self, invocation: Invocation, channel_id: int | None) -> list[str]:
-        guild = self._guilds.get(invocation.guild_id)
-        if guild is None or channel_id is None:
+        if channel_id is None:
             return []
-        mine = guild.permissions_in(ChannelId(channel_id))
+        mine = self._guilds.my_permissions(invocation.guild_id, ChannelId(channel_id), now=self._clock.now())
+        if mine is None:
+            return []
         return [name for permission, name in _NEEDED.items() if permission not in mine]
 
     def _audit(

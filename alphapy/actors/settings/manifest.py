@@ -37,7 +37,9 @@ def build(wiring: Wiring) -> Feature:
             clock=wiring.clock,
         )
 
-    commands = SettingsCommands(wiring.bus, wiring.settings, wiring.settings.registry, wiring.guilds)
+    commands = SettingsCommands(
+        wiring.bus, wiring.settings, wiring.settings.registry, wiring.guilds, wiring.clock
+    )
     return Feature(
         name="settings",
         category=Category("Configuration", "⚙️"),

@@ -1,10 +1,10 @@
 """The command tracker: one row of ``audit_logs`` for each command that was run (spec/operations.md 5.4).
 
 Entries queue in memory and are stored every 30 seconds, or as soon as a thousand wait. They leave the queue
-only after the commit. When it fails: a database that is away keeps the queue as it is, up to 10,000 entries, of
-which the oldest are dropped and counted; an entry that the database refuses is found by halving its batch and
-dropped alone; where a commit is in doubt, the table is asked before the batch is stored again. A kill loses
-half a minute of entries and doubles none.
+only after the commit. When it fails: a database that is away keeps the queue as it is, up to 10,000 entries,
+of which the oldest are dropped and counted; an entry that the database refuses is found by halving its batch
+and dropped alone; where a commit is in doubt, the table is asked before the batch is stored again. A kill
+loses half a minute of entries and doubles none.
 """
 
 from __future__ import annotations
