@@ -29,7 +29,7 @@ from alphapy.actors.kernel.poison import Docket
 from alphapy.actors.kernel.supervision import ChildSpec, Supervision, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 log = logging.getLogger("alphapy.actors.kernel.cell")
 
@@ -137,14 +137,13 @@ class Cell:
 
     # -- called by the incarnation
 
-    def settle_done(self, run: Iterable[Envelope]) -> None:
+    def settle_done(self, run: Sequence[Envelope]) -> None:
         """These messages are dealt with: acquit them and give back their places."""
-        events = 0
-        for envelope in run:
-            events += envelope.is_event
-            if self.docket:
+        if self.docket:
+            for envelope in run:
                 self.docket.acquit(envelope)
-        if events:
+        if self.mailbox.events:
+            events = sum(envelope.is_event for envelope in run)
             self.mailbox.events -= events
             self.house.budget.give(events)
 
@@ -201,22 +200,22 @@ class Cell:
         """Put back what the life had in hand, or park it."""
         run, life.in_hand = life.in_hand, []
         if crash is not None and not is_only(crash, self.house.outages):
-            run = [envelope for envelope in run if not self._is_poison(envelope, life, crash)]
+            error = life.error or crash
+            run = [envelope for envelope in run if not self._is_poison(envelope, life, error)]
         self.mailbox.put_back(run, life.lane)
 
-    def _is_poison(self, envelope: Envelope, life: Incarnation, crash: Exception) -> bool:
+    def _is_poison(self, envelope: Envelope, life: Incarnation, error: Exception) -> bool:
         attempts = self.docket.convict(envelope, is_culprit=envelope is life.culprit)
         if not attempts:
             return False
         self.counters.parked += 1
-        error = summary(crash)
         log.error(
             "a message crashed its actor again and is parked",
             extra={
                 "event": "message_parked",
                 "actor": str(self.address),
                 "message_type": type(envelope.message).__qualname__,
-                "error": error,
+                "error": summary(error),
             },
         )
         self.house.dead_letters.put_nowait(
@@ -224,13 +223,13 @@ class Cell:
                 address=self.address,
                 lane=life.lane,
                 message=envelope.message,
-                error=error,
-                traceback=full_text(crash),
+                error=summary(error),
+                traceback=full_text(error),
                 attempts=attempts,
             )
         )
         if envelope.asked is not None:
-            envelope.asked.settle(Unanswered(Reason.CRASHED, error))
+            envelope.asked.settle(Unanswered(Reason.CRASHED, summary(error)))
         self.settle_done((envelope,))
         return True
 
@@ -238,7 +237,7 @@ class Cell:
         """Seconds to wait before the next life; None: there will be none."""
         now = trio.current_time()
         counters, stopping = self.counters, self._drain_until is not None
-        counters.last_error = summary(crash)
+        counters.last_error = summary(life.error or crash)
         if is_only(crash, self.house.outages):
             self._outages += 1
             self.note_outage(now)

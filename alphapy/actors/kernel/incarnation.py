@@ -69,6 +69,7 @@ class Incarnation:
         "_timers",
         "_work",
         "culprit",
+        "error",
         "in_hand",
         "lane",
         "loaded_at",
@@ -90,7 +91,9 @@ class Incarnation:
         self.lane = _NORMAL
         """... and from where."""
         self.culprit: Envelope | None = None
-        """The message whose handling ended this life."""
+        """The message whose handling ended this life ..."""
+        self.error: Exception | None = None
+        """... and how."""
 
     # -- the context of the actor
 
@@ -193,22 +196,25 @@ class Incarnation:
         mailbox = self._cell.mailbox
         urgent_in_a_row = 0
         turns = 0
-        slice_ends = trio.current_time() + SLICE
+        now = trio.current_time()
+        slice_ends = now + SLICE
         while True:
             lane = self._next_lane(urgent_in_a_row)
             if lane is None:
                 end = await self._rest(actor)
                 if end is not None:
                     return end
-                turns, slice_ends = 0, trio.current_time() + SLICE
+                now = trio.current_time()
+                turns, slice_ends = 0, now + SLICE
                 continue
             urgent_in_a_row = urgent_in_a_row + 1 if lane is _URGENT else 0
             limit = self._cell.spec.batch if self._batches and lane is _NORMAL else 1
-            now = await self._turn(actor, mailbox.take(lane, limit), lane)
+            now = await self._turn(actor, mailbox.take(lane, limit), lane, now)
             turns += 1
             if turns >= TURNS or now >= slice_ends:
                 await trio.lowlevel.checkpoint()
-                turns, slice_ends = 0, trio.current_time() + SLICE
+                now = trio.current_time()
+                turns, slice_ends = 0, now + SLICE
 
     def _next_lane(self, urgent_in_a_row: int) -> Lane | None:
         mailbox = self._cell.mailbox
@@ -223,13 +229,13 @@ class Incarnation:
             return _URGENT
         return _NORMAL if normal else None
 
-    async def _turn(self, actor: Actor, run: list[Envelope], lane: Lane) -> float:
+    async def _turn(self, actor: Actor, run: list[Envelope], lane: Lane, started: float) -> float:
         """Handle what was just taken; returns the time afterwards. Raises what ends this life."""
         self.in_hand, self.lane = run, lane
         counters = self._cell.counters
         first = run[0]
         asked = first.asked
-        started = counters.busy_since = trio.current_time()
+        counters.busy_since = started
         if asked is not None and not asked.is_awaited(started):
             counters.expired += 1
             self._finish(run)
@@ -274,7 +280,7 @@ class Incarnation:
                 extra={"event": "batch_failed", "actor": str(self.address), "messages": len(run)},
             )
         else:
-            self.culprit = run[0]
+            self.culprit, self.error = run[0], error
             raise error
         self.in_hand = []
         cell.counters.busy_since = None

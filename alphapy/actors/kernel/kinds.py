@@ -34,7 +34,7 @@ class _Sums:
         self.postponed += health.postponed
         self.expired += health.expired
         self.late_replies += health.late_replies
-        if health.handling.sum:
+        if health.handling.count:
             self.handling += health.handling
 
 
