@@ -72,7 +72,7 @@ def _rename(steps: Steps, table: str, old: str, new: str) -> None:
     if not steps.has(table, old):
         return
     if not steps.has(table, new):
-        steps.execute(f"ALTER TABLE {quoted(table)} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
+        steps.rename_column(table, old, new)
         return
     steps.execute(
         f"UPDATE {quoted(table)} SET {quoted(new)} = {quoted(old)}"  # noqa: S608 - names of this module

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from psycopg.types.json import Jsonb
 
+from alphapy.storage.evolution.frozen import TABLES
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -61,6 +63,8 @@ def _retire(steps: Steps, condition: str, parameters: tuple[str, ...]) -> None:
     if not steps.has("bot_settings"):
         return
     steps.create("settings_history")
+    for table in ("bot_settings", "settings_history"):
+        steps.add_columns(TABLES[table], *TABLES[table].columns)
     rows = steps.connection.execute(
         f"DELETE FROM bot_settings WHERE {condition}"  # noqa: S608 - a text of this module
         " RETURNING guild_id, scope, key, value, value_type".encode(),
@@ -112,12 +116,14 @@ def _minutes(value: object) -> int | None:
 
 
 def _carry_over(connection: psycopg.Connection[Any], guild_id: int, successor: _Successor) -> None:
+    setting = (guild_id, successor.scope, successor.key)
     written = connection.execute(
         """
         INSERT INTO bot_settings (guild_id, scope, key, value, value_type)
-        VALUES (%s, %s, %s, %s, %s) ON CONFLICT (guild_id, scope, key) DO NOTHING
+        SELECT %s, %s, %s, %s, %s
+        WHERE NOT EXISTS (SELECT FROM bot_settings WHERE guild_id = %s AND scope = %s AND key = %s)
         """,
-        (guild_id, successor.scope, successor.key, Jsonb(successor.value), successor.value_type),
+        (*setting, Jsonb(successor.value), successor.value_type, *setting),
     ).rowcount
     if written:
         names = (successor.scope, successor.key, successor.value_type)

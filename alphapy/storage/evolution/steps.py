@@ -96,6 +96,11 @@ class Steps:
                 )
                 self._columns[table.name].add(name)
 
+    def rename_column(self, table: str, old: str, new: str) -> None:
+        """Rename a column that is there to a name that is free."""
+        self.execute(f"ALTER TABLE {quoted(table)} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
+        self._columns[table] = self._columns[table] - {old} | {new}
+
     def create_indexes(self, *names: str) -> None:
         """Create indexes of the frozen schema, adding first the columns they need (5.2, pre-flight)."""
         for table in TABLES.values():
