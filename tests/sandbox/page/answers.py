@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from alphapy.sandbox.errors import JSON
+from typing import TYPE_CHECKING
+
 from tests.sandbox.page.town import Answer, Town, button, message, rows, text_option, values_of
+
+if TYPE_CHECKING:
+    from alphapy.sandbox.errors import JSON
 
 SHELVES = ["fiction", "history", "poetry"]
 COMMANDS: list[JSON] = [

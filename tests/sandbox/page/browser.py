@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import attrs
 import pytest
@@ -96,10 +96,13 @@ class Stage:
         *,
         channel_id: int | None = None,
         size: tuple[int, int] = DESKTOP,
-        scheme: str = "light",
+        scheme: Literal["light", "dark"] = "light",
         expected: tuple[str, ...] = (),
     ) -> Iterator[Page]:
-        """A fresh browser profile with the page open as somebody; anything on its console but ``expected`` fails."""
+        """A fresh browser profile with the page open as somebody.
+
+        Anything on its console but texts with an ``expected`` part fails the test.
+        """
         browser = self.chromium.browser
         assert browser is not None
         width, height = size
@@ -116,8 +119,10 @@ class Stage:
         page.goto(self.town.person_url(self.base, user_id, channel_id))
         page.locator("#composer-input").wait_for()
         page.locator("#bot-status .bot").first.wait_for()
-        yield page
-        context.close()
+        try:
+            yield page
+        finally:
+            context.close()
         assert self.complaints == []
 
 
@@ -125,7 +130,7 @@ Script = Callable[[Stage], None]
 
 
 def in_browser(script: Script) -> Callable[..., Any]:
-    """Make a test of a script: it runs in the browser's thread while the sandbox runs in the test's Trio run."""
+    """Make a test of a script: it runs in the browser's thread, the sandbox in the test's Trio run."""
 
     @pytest.mark.browser
     @functools.wraps(script)

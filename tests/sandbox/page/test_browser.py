@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from playwright.sync_api import Page, expect
 
 from tests.sandbox.page.browser import Stage, in_browser
@@ -41,7 +43,7 @@ def test_a_slash_command_with_every_kind_of_option(stage: Stage) -> None:
         expect(form.locator("[data-option=title] .problem")).to_have_text("This is required.")
         form.get_by_label("title").fill("Emma")
         form.get_by_label("shelf").press_sequentially("po")
-        expect(page.get_by_role("option")).to_have_text(["Poetry"])
+        expect(page.locator(".floating-list [role=option]")).to_have_text(["Poetry"])
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         form.get_by_label("state").select_option("Well read")
@@ -347,7 +349,7 @@ def test_earlier_messages_come_on_request(stage: Stage) -> None:
 def test_the_history_is_walked_with_the_keyboard(stage: Stage) -> None:
     town = stage.town
     for text in ("one", "two"):
-        stage.do(lambda text=text: town.world.messages.create(town.ada, town.general, {"content": text}))
+        stage.do(partial(town.world.messages.create, town.ada, town.general, {"content": text}))
     with stage.page(town.dana) as page:
         page.locator("#log").focus()
         page.keyboard.press("ArrowUp")

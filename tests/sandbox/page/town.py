@@ -88,11 +88,11 @@ Answer = Callable[[JSON], JSON | None]
 
 @attrs.define
 class ScriptedBot:
-    """Answers interactions by name: a command's path, or a component's or modal's custom id; None keeps silent."""
+    """Answers interactions by name: a command's path, or a custom id; an answer of None keeps silent."""
 
     town: Town
     answers: dict[str, Answer]
-    said: Callable[[JSON], None] = lambda _message: None
+    said: Callable[[JSON], None]
     seen: list[tuple[str, JSON]] = attrs.field(factory=list)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

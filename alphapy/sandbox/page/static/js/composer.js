@@ -41,7 +41,8 @@ export class Composer {
     this.input.addEventListener("click", () => this.#suggest());
     this.input.addEventListener("blur", () => this.#list.hide());
     this.input.addEventListener("keydown", (event) => this.#key(event));
-    store.on("state channel people commands", () => this.#label());
+    store.on("state channel people", () => this.#label());
+    store.on("commands", () => this.input.value.startsWith("/") && document.activeElement === this.input && this.#suggest());
     store.on("reply", () => this.#drawReply());
   }
 

@@ -27,7 +27,7 @@ export class Surroundings {
     const status = (bot) =>
       h("span", { class: bot.online ? "bot online" : "bot offline" },
         h("span", { class: "lamp", "aria-hidden": "true" }),
-        h("span", { class: "bot-name" }, bot.name), h("span", { class: "bot-word" }, bot.online ? "online" : "offline"));
+        h("span", { class: "bot-name" }, bot.name), " ", h("span", { class: "bot-word" }, bot.online ? "online" : "offline"));
     fill($("bot-status"), here.map(status));
     const gone = here.filter((bot) => !bot.online).map((bot) => bot.name);
     fill(
