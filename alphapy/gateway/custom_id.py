@@ -202,11 +202,13 @@ def _elements(part: str | _Hole) -> list[tuple[_Element, ...]]:
         return [_literal(part)]
     if part.words:
         return [_literal(word) for word in part.words]
-    alphabet, negated = _ALPHABETS.get(part.kind, part.excluded), part.kind == "str"
+    if part.kind == "str":
+        one = _Element(part.excluded, negated=True)
+        return [(one, attrs.evolve(one, optional=True, repeated=True))]
+    alphabet = _ALPHABETS[part.kind]
+    first = _Element(alphabet - {"0"} if part.kind == "id" else alphabet)
     sign = (_Element(frozenset("-"), optional=True),) if part.kind == "int" else ()
-    return [
-        (*sign, _Element(alphabet, negated), _Element(alphabet, negated, optional=True, repeated=True)),
-    ]
+    return [(*sign, first, _Element(alphabet, optional=True, repeated=True))]
 
 
 def _literal(text: Iterable[str]) -> tuple[_Element, ...]:
