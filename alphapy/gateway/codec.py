@@ -34,6 +34,10 @@ MAX_PAYLOAD: Final = 16 * 1024 * 1024
 """Bytes of one payload, decompressed. READY of the largest bots stays well below it."""
 
 
+_SLICE: Final = 512
+"""Bytes of a zstd stream taken at a time. A block of 128 KiB can be as short as 4 bytes."""
+
+
 class Compression(enum.Enum):
     """Transport compression, by its name in the gateway URL; PLAIN is none."""
 
@@ -97,39 +101,34 @@ class _Zlib:
         return out
 
 
-class _Sink:
-    """Collects output in pieces, so that a bomb is noticed before it has gone off."""
+class _Zstd:
+    """A kilobyte of hostile input can become tens of megabytes, so it is taken in small slices."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._size = 0
-        self._pieces: list[bytes] = []
-
-    def write(self, piece: bytes) -> int:
-        self._size += len(piece)
-        if self._size > self._limit:
-            raise _too_large(self._limit)
-        self._pieces.append(bytes(piece))
-        return len(piece)
-
-    def take(self) -> bytes:
-        out = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces.clear()
-        self._size = 0
-        return out
-
-
-class _Zstd:
-    def __init__(self, limit: int) -> None:
-        self._sink = _Sink(limit)
-        self._stream = zstandard.ZstdDecompressor().stream_writer(self._sink)  # type: ignore[arg-type]  # write() is all it calls
+        self._stream = zstandard.ZstdDecompressor().decompressobj()
 
     def inflate(self, data: bytes) -> bytes:
+        if len(data) <= _SLICE:
+            return self._slice(data)
+        pieces, size = [], 0
+        for start in range(0, len(data), _SLICE):
+            pieces.append(self._slice(data[start : start + _SLICE]))
+            size += len(pieces[-1])
+            if size > self._limit:
+                raise _too_large(self._limit)
+        return b"".join(pieces)
+
+    def _slice(self, data: bytes) -> bytes:
         try:
-            self._stream.write(data)
+            out = self._stream.decompress(data)
         except zstandard.ZstdError as error:
             raise BrokenStream("compression", str(error)) from error
-        return self._sink.take()
+        if self._stream.eof:
+            raise BrokenStream("compression", "the zstd frame has ended")
+        if len(out) > self._limit:
+            raise _too_large(self._limit)
+        return out
 
 
 class _Plain:

@@ -203,7 +203,7 @@ class GuildCache:
         return None if guild is None else msgspec.json.encode(guild)
 
     def restore(self, stored: bytes) -> GuildId:
-        """Bring back what :meth:`dump` gave, unless there is something newer; ValueError for anything else."""
+        """Bring back what :meth:`dump` gave, unless newer is here; ValueError for anything else."""
         guild = msgspec.json.decode(stored, type=CachedGuild, strict=False)
         self._expected.discard(guild.id)
         return self._guilds.setdefault(guild.id, guild).id

@@ -63,7 +63,7 @@ class Link:
         self._within = within
         self._heartbeat: Heartbeat | None = None
         self._limit: SendLimit | None = None
-        self._over = False
+        self._over = trio.Event()
         self.deadline = math.inf
         self.ready_since: float | None = None
         self.resume_sent = False
@@ -134,9 +134,9 @@ class Link:
             now = trio.current_time()
             if self._limit.take(now, urgency):
                 break
-            await trio.sleep(self._limit.delay(now, urgency))
-        if self._over:
-            return False
+            with trio.move_on_after(self._limit.delay(now, urgency)):
+                await self._over.wait()
+                return False
         with trio.move_on_after(self._within, shield=True) as sending:
             try:
                 await self._connection.send(msgspec.json.encode({"op": int(opcode), "d": data}))
@@ -149,9 +149,8 @@ class Link:
 
     async def close(self, code: int, *, within: float) -> None:
         """Say good-bye with this close code, waiting ``within`` seconds for the answer at the most."""
-        self._over = True
         await self._connection.close(code, within=within)
 
     def abandon(self) -> None:
-        """Nothing more is to be sent."""
-        self._over = True
+        """Nothing more is to be sent; who waits for room is told so."""
+        self._over.set()

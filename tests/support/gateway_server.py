@@ -12,7 +12,7 @@ import json
 import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 import trio
@@ -57,7 +57,7 @@ class Peer:
     socket: trio_websocket.WebSocketConnection
     stream: trio.abc.Stream
     path: str
-    compression: str
+    query: dict[str, str]
     acks: bool = True
     pieces: int | None = None
     """Cut every compressed message into pieces of this many bytes, a WebSocket message each."""
@@ -70,6 +70,11 @@ class Peer:
 
     def __attrs_post_init__(self) -> None:
         self._compress = Compressor(self.compression)
+
+    @property
+    def compression(self) -> str:
+        """The transport compression that the client asked for."""
+        return self.query.get("compress", "")
 
     async def send(self, *frames: JSON) -> None:
         """Send payloads, compressed as the client asked for."""
@@ -170,12 +175,11 @@ class GatewayServer:
     async def _serve(
         self, nursery: trio.Nursery, request: trio_websocket.WebSocketRequest, stream: trio.abc.Stream
     ) -> None:
-        query = parse_qs(urlsplit(request.path).query)
         peer = Peer(
             await request.accept(),
             stream,
             path=urlsplit(request.path).path,
-            compression=query.get("compress", [""])[0],
+            query=dict(parse_qsl(urlsplit(request.path).query)),
         )
         self.peers.append(peer)
         nursery.start_soon(peer.read)

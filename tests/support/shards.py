@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import msgspec
 import trio
+from typing_extensions import override
 
 from alphapy.environment import Secret
 from alphapy.gateway.identify import IdentifyQueue
 from alphapy.gateway.opcodes import ALPHAPY_INTENTS
-from alphapy.gateway.reconnect import Patience
+from alphapy.gateway.reconnect import FatalClose, Patience
 from alphapy.gateway.shard import Dispatch, Shard, ShardState
 from alphapy.pure.backoff import Backoff
 from tests.support.gateway_server import GatewayServer
@@ -22,6 +23,7 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from alphapy.gateway.identify import Permit
     from tests.support.gateway_server import Peer
 
 QUICK = Patience(
@@ -38,6 +40,19 @@ QUICK = Patience(
 """Patience for a gateway on the same machine."""
 
 
+class HastyQueue(IdentifyQueue):
+    """Never keeps anybody waiting; the five seconds between two identifies have tests of their own."""
+
+    def __init__(self) -> None:
+        super().__init__(max_concurrency=1_000_000)
+        self._turns = 0
+
+    @override
+    async def acquire(self, shard_id: int) -> Permit:
+        self._turns += 1
+        return await super().acquire(self._turns)
+
+
 @attrs.define(eq=False)
 class Bench:
     """A running shard and what it has handed on."""
@@ -46,6 +61,25 @@ class Bench:
     server: GatewayServer
     received: list[Dispatch]
     states: list[ShardState]
+    fatal: FatalClose | None = None
+    _stop: trio.Event = attrs.field(factory=trio.Event)
+    _sign_off: bool = False
+
+    async def run(self) -> None:
+        """Run the shard; a fatal close is noted."""
+        try:
+            await self.shard.run()
+        except FatalClose as error:
+            self.fatal = error
+
+    def stop_soon(self, *, sign_off: bool) -> None:
+        """Have the shard stopped by a task of its own."""
+        self._sign_off = sign_off
+        self._stop.set()
+
+    async def wait_stop(self) -> None:
+        await self._stop.wait()
+        await self.shard.stop(sign_off=self._sign_off)
 
     @property
     def names(self) -> list[str]:
@@ -102,7 +136,9 @@ async def running(
             on_state=states.append,
             **chosen,
         )
-        nursery.start_soon(shard.run)
-        yield Bench(shard, server, received, states)
+        bench = Bench(shard, server, received, states)
+        nursery.start_soon(bench.run)
+        nursery.start_soon(bench.wait_stop)
+        yield bench
         await shard.stop()
         nursery.cancel_scope.cancel()
