@@ -231,7 +231,7 @@ class Connection:
             self._sessions.end(session)
             self._push(b'{"t":null,"s":null,"op":9,"d":false}')
             return
-        session.append("RESUMED", b'{"_trace":["sandbox"]}')
+        session.resume()
         self._attach(session, data["seq"])
 
     def _attach(self, session: GatewaySession, sent: int) -> None:
@@ -284,6 +284,9 @@ class Connection:
 
     async def _dispatch(self, session: GatewaySession) -> None:
         number = self._sent + 1
+        if session.skips(number):
+            self._sent = number
+            return
         frame = session.frame(number)
         if frame is None:
             raise Closing(4000, "The client is too slow")
@@ -292,10 +295,10 @@ class Connection:
             encoded = self._encode(frame)
             await self._socket.send_message(encoded[: len(encoded) // 2])
             raise Closing(None)
-        following = session.frame(number + 1)
-        if following is not None and self._due(session, GatewayFault.REORDER):
+        if number < session.seq and self._due(session, GatewayFault.REORDER):
+            following = session.frame(number + 1)
             self._sent = number + 1
-            await self._send(following)
+            await self._send(following or frame)
             self._faults.count_dispatch(session.application_id)
         twice = self._due(session, GatewayFault.DUPLICATE)
         await self._send(frame)

@@ -12,7 +12,7 @@ import attrs
 
 from alphapy.sandbox.errors import JSON, Code, refused
 from alphapy.sandbox.world import permissions
-from alphapy.sandbox.world.ids import EPOCH_MS, Snowflakes, created_at
+from alphapy.sandbox.world.ids import Snowflakes, at_millisecond, created_at
 from alphapy.sandbox.world.records import DIRECT, guild_record, new_member, new_role, text_channel
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Guilds:
         self.idle_owner, self.idle_bot = owner_id, bot_id
         first = len(self.idle)
         for number in range(first, first + count):
-            guild_id = (IDLE_EPOCH_MS - EPOCH_MS + number) << 22
+            guild_id = at_millisecond(IDLE_EPOCH_MS + number)
             if guild_id not in self.known:
                 self.idle[guild_id] = f"Idle guild {number + 1}"
         self._feed.wake()
@@ -179,7 +179,7 @@ class Guilds:
 
     def _idle_guild(self, guild_id: int, name: str) -> Guild:
         guild = _blank(guild_id, name, self.idle_owner)
-        joined = created_at(guild_id).isoformat()
+        joined = created_at(at_millisecond(IDLE_EPOCH_MS)).isoformat()
         guild.members = {self.idle_owner: new_member(joined), self.idle_bot: new_member(joined)}
         channel_id = guild_id + 1
         guild.channels[channel_id] = text_channel(channel_id, guild_id, "general", 0)
