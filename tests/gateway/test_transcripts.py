@@ -97,12 +97,11 @@ class Player:
             case {"from": "operator", "stops": how}:
                 bench.stop_soon(sign_off=how == "for good")
             case {"from": "shard", "has_handed_on": names}:
-                await wait_until(lambda: bench.names == names, what=f"{names}, not {bench.names},")
+                await wait_until(lambda: bench.names == names, what=f"{names}")
             case {"from": "shard", "is": wanted}:
-                for key, value in wanted.items():
-                    await wait_until(
-                        lambda k=key, v=value: self._facts(bench)[k] == v, what=f"{key} = {value}"
-                    )
+                await wait_until(
+                    lambda: {**self._facts(bench), **wanted} == self._facts(bench), what=f"{wanted}"
+                )
             case _:
                 raise AssertionError(f"what is this line? {line}")
 
