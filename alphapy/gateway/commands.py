@@ -80,7 +80,8 @@ class Cooldown:
     """At most ``uses`` invocations in a fixed window of ``per_seconds``, which begins with the first of them.
 
     Commands and components that name the same ``bucket`` share one window; without a name each has its own.
-    ``when`` limits it to some invocations, told by their options.
+    ``when`` limits it to some invocations, told by their options. A use that ends in a Refusal does not
+    count.
     """
 
     per_seconds: float

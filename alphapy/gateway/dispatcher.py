@@ -18,6 +18,7 @@ import attrs
 import trio
 
 from alphapy.gateway.admission import Admission, Bounds, Place
+from alphapy.gateway.containment import Failed, contained
 from alphapy.gateway.cooldowns import Cooldowns
 from alphapy.gateway.execution import Ending, Execution, Gate, Services
 from alphapy.gateway.models.interaction import InteractionType
@@ -178,7 +179,7 @@ class Dispatcher:
     ) -> None:
         """Serve one interaction, and give its place back."""
         try:
-            await _contained(serve, interaction, received_at)
+            await _isolated(serve, interaction, received_at)
         finally:
             self._admission.leave(guild, place)
 
@@ -188,7 +189,7 @@ class Dispatcher:
 
     def _start(self, serve: Callable[..., Awaitable[None]], *args: object) -> None:
         assert self._nursery is not None  # noqa: S101  # who calls this runs in it
-        self._nursery.start_soon(_contained, serve, *args)
+        self._nursery.start_soon(_isolated, serve, *args)
 
     async def _refuse_as_busy(self, interaction: Interaction, received_at: float) -> None:
         await Execution(self._services, interaction, received_at).refuse(Busy())
@@ -214,9 +215,12 @@ class Dispatcher:
         )
 
 
-async def _contained(serve: Callable[..., Awaitable[None]], *args: object) -> None:
+async def _isolated(serve: Callable[..., Awaitable[None]], *args: object) -> None:
     """Run it so that no fault of ours reaches its siblings in the nursery."""
-    try:
-        await serve(*args)
-    except Exception:
-        log.exception("the framework failed to serve an interaction", extra={"event": "interaction_failed"})
+    result = await contained(serve, *args)
+    if isinstance(result, Failed):
+        log.error(
+            "the framework failed to serve an interaction",
+            exc_info=result.error,
+            extra={"event": "interaction_failed"},
+        )

@@ -23,6 +23,7 @@ import attrs
 import trio
 
 from alphapy.gateway.answer import Answer, InteractionCalls, InteractionLost, Stage
+from alphapy.gateway.containment import Failed, contained
 from alphapy.gateway.cooldowns import Cooldowns, Use
 from alphapy.gateway.invocation import Crash, Invocation, Outcome
 from alphapy.gateway.models.interaction import Interaction, InteractionType
@@ -112,6 +113,7 @@ class Execution:
         self._path = services.planner.name_of(interaction)
         self._trace_id = services.new_trace()
         self._patience = trio.CancelScope()
+        self._use: Use | None = None
         self._ending = Ending.STOPPED
         self._error: str | None = "the service stopped"
 
@@ -136,19 +138,24 @@ class Execution:
 
     async def _attempt(self, start: Callable[..., None]) -> None:
         """Everything up to the end of the handler, whatever it raises."""
-        try:
-            plan = self._services.planner.plan(self._interaction, self._services.clock.now())
-            start(self._defer_in_time, plan)
-            with trio.fail_at(self._received_at + RUN_WITHIN):
-                await self._carry_out(plan)
-        except Refusal as refusal:
-            await self._decline(refusal)
-        except InteractionLost as lost:
-            self._lose(lost)
-        except Exception as error:  # noqa: BLE001  # a handler may raise anything; the member gets an answer
-            await self._apologise(error)
-        else:
+        result = await contained(self._plan_and_carry_out, start)
+        if not isinstance(result, Failed):
             self._ending, self._error = Ending.DONE, None
+            return
+        match result.error:
+            case Refusal() as refusal:
+                self._release_cooldown()
+                await self._decline(refusal)
+            case InteractionLost() as lost:
+                self._lose(lost)
+            case error:
+                await self._apologise(error)
+
+    async def _plan_and_carry_out(self, start: Callable[..., None]) -> None:
+        plan = self._services.planner.plan(self._interaction, self._services.clock.now())
+        start(self._defer_in_time, plan)
+        with trio.fail_at(self._received_at + RUN_WITHIN):
+            await self._carry_out(plan)
 
     async def _carry_out(self, plan: Plan) -> None:
         if self._is_old() and not plan.opens_modal:
@@ -156,7 +163,7 @@ class Execution:
         refusal = await self._services.ask_gate(self._interaction, plan.gated_by)
         if refusal is not None:
             raise refusal
-        use = self._take_cooldown(plan)
+        self._use = self._take_cooldown(plan)
         invocation = Invocation(
             interaction=self._interaction,
             answer=self._answer,
@@ -168,7 +175,7 @@ class Execution:
             values=plan.values,
             fields=plan.fields,
             ephemeral=plan.ephemeral,
-            release_cooldown=lambda: self._release_cooldown(use),
+            release_cooldown=self._release_cooldown,
         )
         await plan.handler(invocation)
 
@@ -185,7 +192,8 @@ class Execution:
             return use
         raise CoolingDown(use)
 
-    def _release_cooldown(self, use: Use | None) -> None:
+    def _release_cooldown(self) -> None:
+        use, self._use = self._use, None
         if use is not None:
             self._services.cooldowns.give_back(use)
 

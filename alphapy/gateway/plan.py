@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from alphapy.gateway.commands import Access, Command, CommandPath, Cooldown, Group, Handler, Option, paths
+from alphapy.gateway.commands import (
+    Access,
+    Autocomplete,
+    Command,
+    CommandPath,
+    Cooldown,
+    Group,
+    Handler,
+    Option,
+    paths,
+)
 from alphapy.gateway.components import ComponentRoute, ModalRoute, RouteTable
 from alphapy.gateway.models.command import SUBCOMMAND, SUBCOMMAND_GROUP
 from alphapy.gateway.models.interaction import InteractionType
@@ -60,6 +70,7 @@ class Suggestion:
 
     entry: CommandPath
     option: Option
+    autocomplete: Autocomplete
     typed: str
     access: Access
     options: Options
@@ -128,6 +139,7 @@ class Planner:
         return Suggestion(
             entry=entry,
             option=option,
+            autocomplete=option.autocomplete,
             typed=well_formed(str(focused.value)) if focused.value is not None else "",
             access=access,
             options=read_partial(entry.command.options, supplied, interaction.data.resolved),

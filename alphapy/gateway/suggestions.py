@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from alphapy.gateway.answer import Answer, InteractionLost
+from alphapy.gateway.containment import Failed, contained
 from alphapy.gateway.invocation import Invocation
 from alphapy.gateway.models.command import MAX_CHOICE_NAME, MAX_CHOICES, fits_kind
 from alphapy.gateway.rest.errors import DiscordError
 from alphapy.pure.text import cut, well_formed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from alphapy.gateway.commands import Choice, OptionKind
     from alphapy.gateway.execution import Services
@@ -60,15 +61,17 @@ async def _ask(
         trace_id=services.new_trace(),
         options=wanted.options,
     )
-    assert wanted.option.autocomplete is not None  # noqa: S101  # the planner saw to it
-    try:
-        if await services.ask_gate(interaction, wanted.entry.gated_by) is not None:
-            return []
-        found = await wanted.option.autocomplete(invocation, wanted.typed)
-    except Exception:  # noqa: BLE001  # a handler may raise anything; the member can still type
-        _log(logging.ERROR, "suggestions failed", "suggestions_failed", interaction, wanted, exc_info=True)
+    found = await contained(_find, services, wanted, invocation)
+    if isinstance(found, Failed):
+        _log(logging.ERROR, "suggestions failed", "suggestions_failed", interaction, wanted, found.error)
         return []
     return choices_json(found, wanted.option.kind)
+
+
+async def _find(services: Services, wanted: Suggestion, invocation: Invocation) -> Sequence[Choice]:
+    if await services.ask_gate(invocation.interaction, wanted.entry.gated_by) is not None:
+        return ()
+    return await wanted.autocomplete(invocation, wanted.typed)
 
 
 def choices_json(choices: Iterable[Choice], kind: OptionKind) -> list[dict[str, Any]]:
@@ -86,8 +89,7 @@ def _log(
     event: str,
     interaction: Interaction,
     wanted: Suggestion,
-    *,
-    exc_info: bool = False,
+    error: Exception | None = None,
 ) -> None:
     fields = {
         "event": event,
@@ -95,4 +97,4 @@ def _log(
         "path": wanted.entry.path,
         "option": wanted.option.name,
     }
-    log.log(level, text, exc_info=exc_info, extra=fields)
+    log.log(level, text, exc_info=error, extra=fields)

@@ -193,11 +193,37 @@ async def test_only_the_one_it_is_for_may_press_and_only_in_time(autojump_clock:
         assert expired.body["data"]["components"] == []
 
 
+async def test_a_refused_use_does_not_count_and_a_use_is_given_back_once(autojump_clock: MockClock) -> None:
+    async def handler(invocation: Invocation) -> None:
+        invocation.release_cooldown()
+        if invocation.user_id != OWNER:
+            raise Refused("Not you.")
+        await invocation.reply("ok")
+
+    async def counted(invocation: Invocation) -> None:
+        if invocation.user_id != OWNER:
+            raise Refused("Not you.")
+        await invocation.reply("ok")
+
+    shared = Cooldown(per_seconds=60, by=CooldownBy.CHANNEL, bucket="list")
+    async with house(
+        commands=[
+            Command(name="free", description="F.", handler=handler, cooldown=shared),
+            Command(name="list", description="L.", handler=counted, cooldown=shared),
+        ]
+    ) as found:
+        await found.submit(command("list"), command("free"))
+        await found.submit(command("list", user_id=OWNER))
+        assert found.calls.said[-1].text == "ok"
+        await found.submit(command("free"))
+        await found.submit(command("list", user_id=OWNER))
+        assert found.outcomes[-1].error == "cooldown"
+
+
 async def test_a_cooldown_tells_the_time_left_and_can_be_given_back(autojump_clock: MockClock) -> None:
     async def handler(invocation: Invocation) -> None:
         if invocation.options.boolean("blank", default=False):
             invocation.release_cooldown()
-            raise BadOption("blank", "filled in")
         await invocation.reply("ok")
 
     blank = Option(kind=OptionKind.BOOLEAN, name="blank", description="Blank.")
