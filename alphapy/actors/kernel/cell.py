@@ -23,7 +23,7 @@ from alphapy.actors.kernel.bus import Bus, Delivery, Reason, Unanswered
 from alphapy.actors.kernel.containment import full_text, is_only, summary
 from alphapy.actors.kernel.deadletters import DeadLetter, DeadLetters
 from alphapy.actors.kernel.health import ActorHealth, ActorState, Counters
-from alphapy.actors.kernel.incarnation import Incarnation
+from alphapy.actors.kernel.incarnation import Deadlines, Incarnation
 from alphapy.actors.kernel.mailbox import Envelope, Mailbox
 from alphapy.actors.kernel.poison import Docket
 from alphapy.actors.kernel.supervision import ChildSpec, Supervision, Verdict
@@ -66,12 +66,11 @@ class Cell:
     """One actor across its incarnations."""
 
     __slots__ = (
+        "_deadlines",
         "_departed",
         "_done",
-        "_drain_until",
         "_life",
         "_outages",
-        "_scope",
         "_supervision",
         "address",
         "counters",
@@ -90,13 +89,12 @@ class Cell:
         self.counters = Counters()
         self.docket = Docket()
         self.leftover: Leftover | None = None
-        self._supervision = Supervision(spec)
+        self._supervision: Supervision | None = None  # most actors never crash
         self._life: Incarnation | None = None
         self._outages = 0
-        self._drain_until: float | None = None
+        self._deadlines: Deadlines | None = None
         self._departed = False
         self._done: trio.Event | None = None
-        self._scope = trio.CancelScope()
 
     def tell_event(self, message: object) -> Delivery:
         """Queue a gateway event, unless this actor holds its whole share of the budget already.
@@ -114,23 +112,22 @@ class Cell:
 
     async def run(self) -> None:
         """Run incarnations until one is passivated or stopped, or the deadline of the stop has passed."""
-        with self._scope:
-            try:
-                await self._live()
-            finally:
-                self._end()
+        try:
+            await self._live()
+        finally:
+            self._end()
 
     async def stop(self, *, deadline: float) -> Leftover | None:
         """Take nothing more, drain, flush and end by this time; what was left, if anything was."""
         if not self._departed:
             now = trio.current_time()
             self.mailbox.close()
-            self._drain_until = now + (1 - FLUSH_SHARE) * max(0.0, deadline - now)
-            self._scope.deadline = deadline
+            drain = now + (1 - FLUSH_SHARE) * max(0.0, deadline - now)
+            self._deadlines = Deadlines(drain=drain, end=deadline)
             self._done = trio.Event()
             self.counters.state = ActorState.STOPPING
             if self._life is not None:
-                self._life.stop(drain_until=self._drain_until)
+                self._life.stop(self._deadlines)
             self.mailbox.wake()
             await self._done.wait()
         return self.leftover
@@ -175,10 +172,10 @@ class Cell:
     async def _live(self) -> None:
         while True:
             life = self._life = Incarnation(self)
-            if self._drain_until is None:
+            if self._deadlines is None:
                 self.counters.state = ActorState.STARTING
             else:
-                life.stop(drain_until=self._drain_until)
+                life.stop(self._deadlines)
             crash: Exception | None = None
             try:
                 await life.run()
@@ -187,12 +184,14 @@ class Cell:
             finally:
                 self._recover(life, crash)
             if crash is None:
+                if life.is_cut_off:
+                    self.leftover = Leftover(self.address, 0, "the last flush took too long")
                 return
             pause = self._judge(life, crash)
             if pause is None:
                 return
             await self._pause(pause)
-            if self._drain_until is not None and self.mailbox.is_empty:
+            if self._deadlines is not None and self.mailbox.is_empty:
                 return
             self.counters.restarts += 1
 
@@ -236,15 +235,18 @@ class Cell:
     def _judge(self, life: Incarnation, crash: Exception) -> float | None:
         """Seconds to wait before the next life; None: there will be none."""
         now = trio.current_time()
-        counters, stopping = self.counters, self._drain_until is not None
+        counters, stopping = self.counters, self._deadlines is not None
         counters.last_error = summary(life.error or crash)
         if is_only(crash, self.house.outages):
             self._outages += 1
             self.note_outage(now)
             self._show(ActorState.BACKING_OFF)
-            return self.spec.outage.delay(self._outages, self.house.rng)
+            pause = self.spec.outage.delay(self._outages, self.house.rng)
+            return None if self._is_too_late(now + pause) else pause
         counters.failed += 1
         lived = 0.0 if life.loaded_at is None else now - life.loaded_at
+        if self._supervision is None:
+            self._supervision = Supervision(self.spec)
         verdict, pause = self._supervision.crashed(now, lived=lived, rng=self.house.rng)
         log.error(
             "an actor crashed",
@@ -257,7 +259,9 @@ class Cell:
                 "restarts": counters.restarts,
             },
         )
-        if stopping and (verdict is not Verdict.RESTART or self.mailbox.is_empty):
+        if stopping and (
+            verdict is not Verdict.RESTART or self.mailbox.is_empty or self._is_too_late(now + pause)
+        ):
             self.leftover = Leftover(self.address, 0, counters.last_error)
             return None
         if verdict is Verdict.ESCALATE:
@@ -268,8 +272,12 @@ class Cell:
         self._show(ActorState.FAILED if verdict is Verdict.FAIL else ActorState.BACKING_OFF)
         return pause
 
+    def _is_too_late(self, then: float) -> bool:
+        """Whether a stop will have ended by then."""
+        return self._deadlines is not None and then >= self._deadlines.drain
+
     def _show(self, state: ActorState) -> None:
-        if self._drain_until is None:
+        if self._deadlines is None:
             self.counters.state = state
 
     def _disappoint(self) -> None:
@@ -280,9 +288,9 @@ class Cell:
 
     async def _pause(self, seconds: float) -> None:
         """Wait that long; a stop that begins meanwhile cuts it short."""
-        drain_until = self._drain_until
+        deadlines = self._deadlines
         with trio.move_on_after(seconds):
-            while self._drain_until == drain_until:
+            while self._deadlines == deadlines:
                 await self.mailbox.wait_for_arrival()
 
     def _end(self) -> None:

@@ -14,6 +14,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, TypeVarTuple
 
+import attrs
 import trio
 
 from alphapy.actors.kernel.actor import Actor, TooMuchToSelf
@@ -48,6 +49,16 @@ _URGENT = Lane.URGENT
 _NORMAL = Lane.NORMAL
 
 
+@attrs.frozen
+class Deadlines:
+    """When an actor that is being stopped must be done, on Trio's clock."""
+
+    drain: float
+    """With its messages and child tasks."""
+    end: float
+    """With its last flush."""
+
+
 class End(enum.Enum):
     """How a life ended that did not crash."""
 
@@ -59,18 +70,19 @@ class Incarnation:
     """One life; it is also the actor's context."""
 
     __slots__ = (
+        "_actor",
         "_batches",
         "_cell",
         "_children",
+        "_deadlines",
         "_held",
         "_nursery",
         "_outages",
-        "_stopping",
         "_timers",
-        "_work",
         "culprit",
         "error",
         "in_hand",
+        "is_cut_off",
         "lane",
         "loaded_at",
     )
@@ -78,8 +90,9 @@ class Incarnation:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._nursery: trio.Nursery | None = None
-        self._work = trio.CancelScope()
-        self._stopping = False
+        self._deadlines: Deadlines | None = None
+        self._actor: Actor | None = None
+        """Once it has been loaded."""
         self._batches = False
         self._children = 0
         self._timers = 0
@@ -94,6 +107,8 @@ class Incarnation:
         """The message whose handling ended this life ..."""
         self.error: Exception | None = None
         """... and how."""
+        self.is_cut_off = False
+        """Whether the last flush took too long."""
 
     # -- the context of the actor
 
@@ -155,28 +170,31 @@ class Incarnation:
 
     # -- the life
 
-    def stop(self, *, drain_until: float) -> None:
-        """Drain the mailbox and wait for the children, at most until then; flush; end."""
-        self._stopping = True
-        self._work.deadline = drain_until
+    def stop(self, deadlines: Deadlines) -> None:
+        """Drain the mailbox and wait for the children; flush; end."""
+        self._deadlines = deadlines
+        if self._nursery is not None:
+            self._nursery.cancel_scope.deadline = deadlines.drain
         self._cell.mailbox.wake()
 
     async def run(self) -> End:
         """Live until passivated or stopped; raises a group when something crashed."""
         end = End.STOPPED
-        loaded: Actor | None = None
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                with self._work:
-                    loaded = await self._load()
-                    end = await self._receive(loaded)
+                if self._deadlines is not None:
+                    nursery.cancel_scope.deadline = self._deadlines.drain
+                end = await self._receive(await self._load())
                 nursery.cancel_scope.cancel(reason=f"{self.address} has ended")
         finally:
             self._nursery = None
             self._cell.counters.busy_since = None
-        if end is End.STOPPED and loaded is not None:
-            await self._flush_last(loaded)
+        actor, deadlines = self._actor, self._deadlines
+        if end is End.STOPPED and actor is not None and deadlines is not None:
+            with trio.move_on_at(deadlines.end) as scope:
+                await self._flush_last(actor)
+            self.is_cut_off = scope.cancelled_caught
         return end
 
     async def _load(self) -> Actor:
@@ -184,11 +202,12 @@ class Incarnation:
         cell.counters.busy_since = trio.current_time()
         actor = cell.spec.factory(self)
         await actor.load()
+        self._actor = actor
         self.loaded_at = trio.current_time()
         self._batches = type(actor).handle_batch is not Actor.handle_batch
         cell.counters.busy_since = None
         cell.note_recovery()
-        if not self._stopping:
+        if self._deadlines is None:
             cell.counters.state = ActorState.RUNNING
         return actor
 
@@ -289,11 +308,11 @@ class Incarnation:
     async def _rest(self, actor: Actor) -> End | None:
         """Wait until there may be something to do; the end of this life, if this is it."""
         mailbox, idle_after = self._cell.mailbox, self._cell.spec.idle_after
-        if self._stopping and mailbox.is_empty and not self._children:
+        if self._deadlines is not None and mailbox.is_empty and not self._children:
             await trio.lowlevel.checkpoint()
             return End.STOPPED
         wake_at = min(self._held.values(), default=math.inf)
-        is_idle = idle_after is not None and not self._stopping and self._has_nothing_to_do()
+        is_idle = idle_after is not None and self._deadlines is None and self._has_nothing_to_do()
         if idle_after is not None and is_idle:
             wake_at = trio.current_time() + idle_after
         with trio.move_on_at(wake_at) as scope:
@@ -312,7 +331,7 @@ class Incarnation:
             return None
         self._cell.note_recovery()
         # No checkpoint from here to the end of leave(): what is told now finds this cell or starts a new one.
-        if self._stopping or not self._has_nothing_to_do():
+        if self._deadlines is not None or not self._has_nothing_to_do():
             return None
         self._cell.leave()
         return End.PASSIVATED
@@ -321,7 +340,7 @@ class Incarnation:
         return self._cell.mailbox.is_empty and not self._children and not self._timers
 
     async def _flush_last(self, actor: Actor) -> None:
-        """Flush at the stop, again and again during an outage; the cell's deadline ends it."""
+        """Flush at the stop, again and again during an outage; the deadline ends it."""
         cell = self._cell
         attempt = 0
         while isinstance(outcome := await contain(actor.flush), Failure):

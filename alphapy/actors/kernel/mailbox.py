@@ -73,7 +73,8 @@ class _Queue:
     __slots__ = ("_marks", "_run_since", "_taken", "exempt", "items", "limit", "peak")
 
     def __init__(self, limit: int) -> None:
-        self.items: deque[Envelope] = deque()
+        # A deque holds some 700 bytes even when it is empty, and most lanes of most actors are.
+        self.items: deque[Envelope] | tuple[()] = ()
         self.limit = limit
         self.exempt = 0
         self.peak = 0
@@ -84,13 +85,12 @@ class _Queue:
         self._marks: list[tuple[int, float]] = []
 
     def append(self, envelope: Envelope) -> None:
-        if not self.items:
-            self._marks = [(self._taken, trio.current_time())]
-        self.items.append(envelope)
+        items = self.items or self._fill()
+        items.append(envelope)
 
     def take_run(self, limit: int) -> list[Envelope]:
         """The first one, and as many behind it, at most ``limit`` in all, as may share a batch with it."""
-        items = self.items
+        items = self.items or self._fill()
         self.peak = max(self.peak, len(items))
         first = items.popleft()
         run = [first]
@@ -105,7 +105,7 @@ class _Queue:
         return run
 
     def put_back(self, run: Sequence[Envelope]) -> None:
-        self.items.extendleft(reversed(run))
+        (self.items or self._fill()).extendleft(reversed(run))
         self.exempt += sum(envelope.is_exempt for envelope in run)
         self._taken -= len(run)
         self._marks.insert(0, (self._taken, self._run_since))
@@ -114,11 +114,23 @@ class _Queue:
         """When the oldest message came, or somewhat earlier; None for an empty lane."""
         return self._marks[0][1] if self.items else None
 
+    def clear(self) -> None:
+        self.items, self._marks = (), []
+        self.exempt = 0
+
+    def _fill(self) -> deque[Envelope]:
+        """The deque of an empty lane, which is about to get a message."""
+        self._marks = [(self._taken, trio.current_time())]
+        items: deque[Envelope] = deque()
+        self.items = items
+        return items
+
     def _note_taken(self, count: int) -> None:
         marks = self._marks
         self._run_since = marks[0][1]
         self._taken += count
         if not self.items:
+            self.items, self._marks = (), []
             return
         arrived = self._taken + len(self.items)
         if marks[-1][0] != arrived:
@@ -199,8 +211,7 @@ class Mailbox:
         """Take out everything that is left, urgent first."""
         left = list(self.waiting())
         for queue in (self._urgent, self._normal):
-            queue.items.clear()
-            queue.exempt = 0
+            queue.clear()
         return left
 
     async def wait_for_arrival(self) -> None:

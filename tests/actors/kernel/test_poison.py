@@ -1,4 +1,4 @@
-"""A message that crashes its actor is retried once and parked; what is not its fault is not held against it."""
+"""A message that crashes its actor is retried once and parked; the innocent are not held to account."""
 
 from __future__ import annotations
 

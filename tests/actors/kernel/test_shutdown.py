@@ -139,8 +139,9 @@ async def test_a_flush_that_hangs_is_cancelled_at_the_deadline(autojump_clock: M
     async with running({PROBE: probe_spec(Journal(on_flush=on_flush))}) as house:
         house.registry.tell(ONE, Note(1))
         await trio.testing.wait_all_tasks_blocked()
-        _, took = await stop(house.registry, 5)
+        report, took = await stop(house.registry, 5)
         assert took == pytest.approx(5)
+        assert report.leftovers == (Leftover(ONE, 0, "the last flush took too long"),)
 
 
 async def test_one_slow_kind_leaves_time_for_the_others(autojump_clock: MockClock) -> None:
