@@ -27,17 +27,27 @@ def normalise(dsn: str) -> str:
     address = f"postgresql://{rest}"
     if scheme.lower() == "postgresql+asyncpg":
         address = _without_asyncpg_options(address)
-    try:
-        conninfo_to_dict(address)
-    except (psycopg.Error, UnicodeError):
+    if _parameters(address) is None:
         # libpq's own words may quote a part of the password, so they are not repeated.
         msg = (
             f"The database address cannot be read. It must look like {_EXAMPLE}; special characters in the "
-            "password are written percent-encoded ('@' as %40, '/' as %2F, '#' as %23), and each parameter "
-            "after '?' must be one that libpq knows."
+            "password are written percent-encoded ('@' as %40, '/' as %2F, '?' as %3F), the port is a "
+            "number, and each parameter after '?' must be one that libpq knows."
         )
-        raise DsnError(msg) from None
+        raise DsnError(msg)
     return address
+
+
+def _parameters(address: str) -> dict[str, str] | None:
+    """The parts of an address; None when it cannot be read or is not what its author meant."""
+    try:
+        parameters = {name: str(value) for name, value in conninfo_to_dict(address).items()}
+    except (psycopg.Error, UnicodeError):
+        return None
+    # A password that is not percent-encoded ends early; its rest lands in the host or the database's name.
+    strayed = any("@" in parameters.get(part, "") for part in ("host", "dbname"))
+    ports = [port for port in parameters.get("port", "").split(",") if port]
+    return None if strayed or not all(port.isascii() and port.isdecimal() for port in ports) else parameters
 
 
 def _without_asyncpg_options(address: str) -> str:
@@ -48,9 +58,8 @@ def _without_asyncpg_options(address: str) -> str:
 
 def redacted(dsn: str) -> str:
     """``host:port/database``, fit for logs and messages; never the user or the password."""
-    try:
-        parameters = conninfo_to_dict(dsn)
-    except psycopg.Error:
+    parameters = _parameters(dsn)
+    if parameters is None:
         return "(unreadable address)"
     host = parameters.get("host") or parameters.get("hostaddr") or "local socket"
     port = f":{parameters['port']}" if parameters.get("port") else ""

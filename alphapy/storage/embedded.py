@@ -18,7 +18,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,6 +76,11 @@ class _Folder:
     @property
     def log(self) -> Path:
         return self.path / "server.log"
+
+    @property
+    def socket_note(self) -> Path:
+        """Where the server's socket is, or was."""
+        return self.path / "socket"
 
     def log_tail(self) -> str:
         try:
@@ -247,16 +251,16 @@ def _command(
 def _socket_dir(folder: _Folder, installation: Installation) -> Path:
     """A private folder with a short path: a socket's path may have some 100 bytes only.
 
-    The former one is used again where it is left over, so that owners whose guard was killed find the new
-    server.
+    One that was left over is used again, so that owners whose guard was killed find the new server.
     """
-    former = _postmaster(folder)
-    if former is not None and former.socket_dir.is_dir():
-        path = former.socket_dir
-    else:
-        parent = "/tmp"  # noqa: S108 - short, and enterable for the server's account; mkdtemp makes a private folder
-        path = Path(tempfile.mkdtemp(prefix="alphapy-pg-", dir=parent))
+    with contextlib.suppress(FileNotFoundError):
+        former = Path(folder.socket_note.read_text("utf-8"))
+        if former.is_dir() and not former.is_symlink() and installation.owns(former):
+            return former
+    # Short, and open to the server's account; mkdtemp makes a folder that is closed to others.
+    path = Path(tempfile.mkdtemp(prefix="alphapy-pg-", dir="/tmp"))
     installation.own(path)
+    folder.socket_note.write_text(str(path), "utf-8")
     return path
 
 
@@ -374,8 +378,3 @@ def _leave(folder: _Folder, owner: int) -> None:
         finally:
             os.close(reader)
         time.sleep(0.01)
-
-
-def remove_embedded(data_dir: Path) -> None:
-    """Delete a data folder for good; for tests and for starting over. Nobody may own it."""
-    shutil.rmtree(data_dir, ignore_errors=True)

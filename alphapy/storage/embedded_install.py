@@ -65,6 +65,10 @@ class Installation:
         """What ``subprocess`` needs to run a program as the right account."""
         return {} if self.account is None else self.account.popen_arguments()
 
+    def owns(self, folder: Path) -> bool:
+        """Whether a folder belongs to the account."""
+        return folder.stat().st_uid == (os.geteuid() if self.account is None else self.account.uid)
+
     def own(self, folder: Path) -> None:
         """Give a folder to the account, closed to everybody else."""
         folder.chmod(0o700)

@@ -55,7 +55,7 @@ class Slot:
 
     connection: TrioConnection
     expires_at: float
-    idle_since: float = 0.0
+    used_at: float
 
     def clean(self) -> bool:
         """Whether the connection is open and outside any statement and transaction."""
@@ -97,7 +97,7 @@ class Slots:
         self._timing = timing
         self._idle: deque[Slot] = deque()
         self._waiters: deque[_Waiter] = deque()
-        self._available = trio.Event()
+        self._recovered = trio.Event()
         self._closed = False
 
     @property
@@ -118,12 +118,16 @@ class Slots:
     @property
     def available(self) -> bool:
         """False while the database cannot be reached, and after the end."""
-        return self.failure is None and not self._closed
+        return not self._closed and not self._down
+
+    @property
+    def _down(self) -> bool:
+        # A server that refuses further connections is not down for those who hold one and those who can wait.
+        return self.failure is not None and self.size == 0
 
     async def open(self) -> None:
         """Make the first connection, then the rest in the background; raises :class:`DatabaseUnavailable`."""
         self._offer(self._new_slot(await connect(self._dsn, component="pool")))
-        self._available.set()
         self._grow()
         self._nursery.start_soon(self._maintain, name="storage.slots.maintain")
 
@@ -136,7 +140,9 @@ class Slots:
 
     async def wait_available(self) -> None:
         """Return once the database can be reached."""
-        await self._available.wait()
+        while self._down:
+            await self._recovered.wait()
+        await trio.lowlevel.checkpoint()
 
     # --- taking and giving back ---
 
@@ -166,6 +172,10 @@ class Slots:
 
     def give_back(self, slot: Slot) -> None:
         """Return a connection; one that is not clean, or too old, is closed instead."""
+        slot.used_at = trio.current_time()
+        self._return(slot)
+
+    def _return(self, slot: Slot) -> None:
         self.in_use -= 1
         if slot.clean() and not self._closed and trio.current_time() < slot.expires_at:
             self._offer(slot)
@@ -195,7 +205,6 @@ class Slots:
             self.in_use += 1
             waiter.event.set()
         else:
-            slot.idle_since = trio.current_time()
             self._idle.append(slot)
 
     def _discard(self, slot: Slot) -> None:
@@ -208,11 +217,11 @@ class Slots:
     def _refuse_when_down(self) -> None:
         if self._closed:
             raise DatabaseUnavailable(self._database, "the pool is closed")
-        if self.failure is not None and self.size == 0:
+        if self.failure is not None and self._down:
             raise DatabaseUnavailable(self._database, self.failure.detail)
 
     def _fail_waiters_when_down(self) -> None:
-        if self.failure is not None and self.size == 0:
+        if self.failure is not None and self._down:
             self._fail_waiters(self.failure.detail)
 
     def _fail_waiters(self, detail: str) -> None:
@@ -226,11 +235,12 @@ class Slots:
     def _new_slot(self, connection: TrioConnection) -> Slot:
         self.opened += 1
         lifetime = self._timing.lifetime * self._rng.uniform(0.8, 1.0)
-        return Slot(connection, trio.current_time() + lifetime)
+        now = trio.current_time()
+        return Slot(connection, expires_at=now + lifetime, used_at=now)
 
     def _grow(self) -> None:
-        """Start as many connections as there are waiters, or as the minimum lacks; none while down."""
-        if not self.available:
+        """Start as many connections as there are waiters, or as the minimum lacks; none after a failure."""
+        if self._closed or self.failure is not None:
             return
         wanted = max(len(self._waiters), self.min_size - self.size) - self.connecting
         room = self.max_size - self.size - self.connecting
@@ -244,37 +254,48 @@ class Slots:
             connection = await connect(self._dsn, component="pool")
         except DatabaseUnavailable as error:
             self.connecting -= 1
-            self._went_down(error)
+            self._failed(error)
         else:
             self.connecting -= 1
+            self._overcome()
             self._offer(self._new_slot(connection))
-            self._came_up()
+            self._grow()
 
-    def _went_down(self, error: DatabaseUnavailable) -> None:
+    def _failed(self, error: DatabaseUnavailable) -> None:
         if self.failure is None:
-            LOG.warning("database unavailable", extra={"database": self._database, "detail": error.detail})
-            self._available = trio.Event()
+            LOG.warning(
+                "no connection to the database",
+                extra={"database": self._database, "detail": error.detail, "open": self.size},
+            )
+            self._recovered = trio.Event()
             self._nursery.start_soon(self._reconnect, name="storage.slots.reconnect")
         self.failure = error
         self._fail_waiters_when_down()
 
-    def _came_up(self) -> None:
+    def _overcome(self) -> None:
         if self.failure is not None:
-            LOG.info("database available again", extra={"database": self._database})
+            LOG.info("connected to the database again", extra={"database": self._database})
             self.failure = None
-            self._available.set()
-        self._grow()
+            self._recovered.set()
 
     async def _reconnect(self) -> None:
-        """Try to connect again, with growing pauses, until the database is back."""
+        """After a failure try again, with growing pauses, until a connection answers."""
         attempt = 0
-        while not self.available:
+        while self.failure is not None:
             attempt += 1
             pause = min(self._timing.reconnect * attempt, self._timing.reconnect_limit)
             await trio.sleep(pause * self._rng.uniform(0.75, 1.0))
-            if self.size + self.connecting < self.max_size:
-                self.connecting += 1
-                await self._connect_one()
+            await self._try_again()
+
+    async def _try_again(self) -> None:
+        if self._idle:
+            slot = self._idle.popleft()
+            await self._examine(slot)
+            if slot.clean():
+                self._overcome()  # more connections are asked for when someone needs them
+        elif self.size + self.connecting < self.max_size:
+            self.connecting += 1
+            await self._connect_one()
 
     # --- maintenance ---
 
@@ -292,12 +313,12 @@ class Slots:
         now = trio.current_time()
         self.in_use += 1
         try:
-            if self.size > self.min_size and now - slot.idle_since > self._timing.surplus:
+            if self.size > self.min_size and now - slot.used_at > self._timing.surplus:
                 slot.connection.finish()
             elif now < slot.expires_at:
                 await self._probe(slot.connection)
         finally:
-            self.give_back(slot)
+            self._return(slot)
 
     async def _probe(self, connection: TrioConnection) -> None:
         """Ask an idle connection for an answer; close one that gives none in time."""

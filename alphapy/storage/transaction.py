@@ -125,17 +125,19 @@ class Transaction:
 
     async def _commit(self) -> None:
         connection = self._connection
+        if connection.closed:
+            raise DatabaseUnavailable(self._database, "it was lost before COMMIT", lost=True)
         if connection.pgconn.transaction_status == _INERROR:
             raise TransactionAborted(
                 "A statement failed and its error was swallowed, so that nothing can be committed; "
                 "put statements that may fail into a savepoint."
             )
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + COMMIT_SECONDS):
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + COMMIT_SECONDS) as patience:
             try:
                 await connection.commit()
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 raise self._translated(error, in_doubt=True) from error
-        if connection.closed or connection.pgconn.transaction_status != _IDLE:
+        if patience.cancelled_caught:
             connection.finish()
             detail = f"no answer to COMMIT within {COMMIT_SECONDS:.0f} s"
             raise DatabaseUnavailable(self._database, detail, lost=True, in_doubt=True)
