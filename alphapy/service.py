@@ -7,6 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 import attrs
+from quart_trio import QuartTrio
 
 from alphapy.actors.dead_letters import StoredDeadLetters
 from alphapy.actors.feature import ServiceInfo, Wiring
@@ -79,6 +80,7 @@ class Service:
         self.port = 0
         self.stopping = False
         self.settings_loaded = False
+        self.web = QuartTrio("alphapy.web")
         self._build()
 
     def _build(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from typing import TYPE_CHECKING
 
 import attrs
@@ -42,27 +43,25 @@ async def serve_web(
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled; started with the port that is listened on. Raises PortTaken."""
+    listener = _listen(host, port)
+    bound: int = listener.getsockname()[1]
     config = HypercornConfig()
-    config.bind = [f"{host}:{port}"]
+    config.bind = [f"fd://{listener.detach()}"]
     config.accesslog = None
     config.errorlog = logging.getLogger("alphapy.web")
     config.graceful_timeout = GRACE
     config.include_server_header = False
     async with trio.open_nursery() as nursery:
-        try:
-            binds: list[str] = await nursery.start(serve, app, config)
-        except OSError as error:
-            raise _port_taken(host, port, error) from error
-        except BaseExceptionGroup as group:
-            failures, rest = group.split(OSError)
-            if failures is None or rest is not None:
-                raise
-            raise _port_taken(host, port, failures) from group
-        task_status.started(int(binds[0].rpartition(":")[2]))
+        await nursery.start(serve, app, config)
+        task_status.started(bound)
 
 
-def _port_taken(host: str, port: int, cause: BaseException) -> PortTaken:
-    while isinstance(cause, BaseExceptionGroup):
-        cause = cause.exceptions[0]
-    reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
-    return PortTaken(host, port, reason)
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(host, port, error.strerror or str(error)) from error
+    return listener

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from alphapy.service import Service
+
+JSON = dict[str, Any]
 
 ONLINE_WITHIN = 15.0
 
@@ -67,7 +69,8 @@ class Stage:
         with trio.fail_after(ONLINE_WITHIN):
             await world.feed.wait_until(
                 lambda: (
-                    application_id in world.connected_bots and bool(world.commands.registered.get((application_id, None)))
+                    application_id in world.connected_bots
+                    and bool(world.commands.registered.get((application_id, None)))
                 )
             )
 
@@ -104,3 +107,19 @@ async def stage(
             clock=clock,
         )
         nursery.cancel_scope.cancel()
+
+
+def title_of(message: JSON) -> str:
+    """The title of a message's first embed; empty without one."""
+    return str(message["embeds"][0].get("title", "")) if message["embeds"] else ""
+
+
+def described(message: JSON) -> str:
+    """The description of a message's first embed; empty without one."""
+    return str(message["embeds"][0].get("description", "")) if message["embeds"] else ""
+
+
+def seen(person: Person, message: JSON) -> JSON:
+    """What a person sees of a message now; fails when it is gone."""
+    visible = {found["id"]: found for found in person.visible_messages(int(message["channel_id"]))}
+    return visible[message["id"]]
