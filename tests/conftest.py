@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from alphapy.storage.pool import Pool, open_pool
 from tests.support.postgres import TEMPLATE, Databases, shared_databases
@@ -13,6 +15,10 @@ from tests.support.postgres import TEMPLATE, Databases, shared_databases
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+# A busy machine makes examples slow; that says nothing about the code. Stuck tests end by the pytest timeout.
+settings.register_profile("alphapy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("alphapy")
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +54,27 @@ def empty_database_url(databases: Databases) -> Iterator[str]:
     """The address of a database without any table, for this test alone."""
     with databases.fresh() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def scratch(databases: Databases) -> Iterator[str]:
+    with databases.fresh() as url:
+        yield url
+
+
+@pytest.fixture
+def scratch_database_url(scratch: str) -> str:
+    """The address of a database without any table, which the tests of one process use in turn.
+
+    Some fifty times quicker to come by than ``empty_database_url``.
+    """
+    with psycopg.connect(scratch, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return scratch
 
 
 @pytest.fixture

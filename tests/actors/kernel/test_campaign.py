@@ -50,7 +50,7 @@ class Plan:
     child_crashes: int = 0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(STEPS, max_size=25), st.booleans())
 def test_nothing_is_lost_whatever_happens(steps: list[Step], batched: bool) -> None:
     plan = Plan()

@@ -81,7 +81,7 @@ async def test_many_quick_messages_do_not_hold_it_either(autojump_clock: MockClo
     assert turns >= 15
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3)), min_size=1, max_size=12),
     st.floats(0.1, 2),
