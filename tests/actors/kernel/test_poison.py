@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 import trio
 import trio.testing
+from typing_extensions import override
 
 from alphapy.actors.kernel.actor import Context, Unavailable
 from alphapy.actors.kernel.address import Lane
@@ -24,11 +26,14 @@ from tests.actors.kernel.support import (
     Journal,
     Letters,
     Note,
+    Probe,
     probe_spec,
     running,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trio.testing import MockClock
 
 
@@ -270,3 +275,21 @@ async def test_dead_letters_survive_a_sink_that_is_down(autojump_clock: MockCloc
         statistics = house.registry.dead_letters()
         assert (statistics.waiting, statistics.parked, statistics.failures) == (0, 1, 5)
     assert [letter.message for letter in letters.kept] == [Crash(1)]
+
+
+async def test_a_batch_may_be_handed_on_to_be_handled_one_by_one(autojump_clock: MockClock) -> None:
+    sizes: list[int] = []
+
+    class Filtering(Probe):
+        @override
+        async def handle_batch(self, messages: Sequence[object]) -> None:
+            sizes.append(len(messages))
+            await super().handle_batch([message for message in messages if message != Note(2)])
+
+    journal = Journal()
+    spec = attrs.evolve(probe_spec(journal), factory=lambda context: Filtering(context, journal))
+    async with running({PROBE: spec}) as house:
+        for number in range(5):
+            house.registry.tell(ONE, Note(number))
+    assert sizes == [5]
+    assert journal.numbers == [0, 1, 3, 4]

@@ -229,6 +229,9 @@ async def test_children_are_bounded_and_end_with_their_incarnation(autojump_cloc
         await trio.testing.wait_all_tasks_blocked()
         assert sorted(ended) == ["a", "b"]
         assert not journal.context.start(child, "of the dead")
+        journal.context.tell_after(0.1, Note(2))
+        await trio.sleep(5)
+    assert Note(2) not in journal.handled
 
 
 async def test_what_a_child_found_out_comes_back_as_a_message(autojump_clock: MockClock) -> None:
