@@ -72,6 +72,7 @@ def test_nothing_is_lost_whatever_happens(steps: list[Step], batched: bool) -> N
                 await follow_step(house.registry, journal, plan, step)
             journal.gone = False
             await trio.sleep(2000)
+            assert house.budget.statistics().used == 0
             report = await house.registry.stop(deadline=trio.current_time() + 1000)
             assert report.is_clean
             parked.extend(house.letters.kept)

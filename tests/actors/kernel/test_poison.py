@@ -60,6 +60,7 @@ async def test_poison_is_retried_once_after_the_restart_and_then_parked(autojump
         health = house.found()
         assert (health.state, health.restarts, health.failed, health.parked) == (ActorState.RUNNING, 2, 2, 1)
         assert journal.loads == 3
+        assert house.budget.statistics().used == 0, "a parked event holds no place"
         [letter] = house.letters.kept
         assert (letter.address, letter.message, letter.attempts, letter.lane) == (
             ONE,
