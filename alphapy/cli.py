@@ -1,5 +1,191 @@
-"""The alphapy command."""
+"""The ``alphapy`` command: arguments only; the work is done where it belongs.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused for safety (spec/schema.md 4).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trio
+
+from alphapy import launcher, supervisor
+from alphapy.config import Config, ConfigError, describe
+from alphapy.demo import demo
+from alphapy.logging_setup import set_up_logging
+from alphapy.storage import migrate
+from alphapy.storage.dsn import redacted
+from alphapy.storage.embedded import embedded_postgres
+from alphapy.storage.errors import EmbeddedError
+from alphapy.version import CODENAME, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FAILED = 1
+
+_EPILOG = """
+first steps:
+  alphapy sandbox          see the bot at work, on this machine alone
+  alphapy run --help       what the real service needs
+  alphapy config           every variable of the environment, with its default
+"""
+
+_RUN = """
+Runs the service until it is told to stop (SIGTERM or Ctrl-C; a second signal hurries).
+
+It is configured by the environment, or by a .env file in the working directory. You need at least
+  BOT_TOKEN      the token of your Discord application
+  DATABASE_URL   PostgreSQL, as postgresql://user:password@host/database; without it, an embedded
+                 PostgreSQL keeps its data in ALPHAPY_DATA_DIR (not in production)
+`alphapy config` lists the rest.
+"""
 
 
-def main() -> None:
-    """Start the command line."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] | None = getattr(options, "command", None)
+    if command is None:
+        parser.print_help()
+        return 0
+    try:
+        return command(options)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="alphapy",
+        description="Alphapy, a Discord bot service: nothing is lost, nothing happens twice.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"Alphapy {VERSION} — {CODENAME}")
+    commands = parser.add_subparsers(title="commands", metavar="")
+
+    run = commands.add_parser(
+        "run",
+        help="run the service",
+        description=_RUN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument(
+        "--sign-off",
+        action="store_true",
+        help="on stopping, end the Discord session for good instead of keeping it resumable",
+    )
+    run.set_defaults(command=_run)
+
+    sandbox = commands.add_parser(
+        "sandbox",
+        help="a local Discord with a page to chat in, PostgreSQL and the bot",
+        description="Starts a local Discord, an embedded PostgreSQL and the bot; prints the page's address.",
+    )
+    sandbox.add_argument(
+        "--no-bot", action="store_true", help="only the local Discord, for a bot of your own"
+    )
+    sandbox.add_argument(
+        "--demo", action="store_true", help="play a scripted conversation, check it and exit"
+    )
+    sandbox.add_argument(
+        "--port", type=int, default=8420, help="port of the page (default 8420; 0 takes any)"
+    )
+    sandbox.add_argument(
+        "--idle-guilds", type=int, default=0, metavar="N", help="add N quiet guilds, to see what they cost"
+    )
+    sandbox.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path(os.environ.get("ALPHAPY_DATA_DIR", ".alphapy")),
+        help="where the database and the local Discord are kept (default .alphapy)",
+    )
+    sandbox.set_defaults(command=_sandbox)
+
+    _database_commands(commands)
+
+    config = commands.add_parser("config", help="list the variables of the environment")
+    config.set_defaults(command=_config)
+    return parser
+
+
+def _database_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    database = commands.add_parser("db", help="the database's schema")
+    steps = database.add_subparsers(title="commands", metavar="", required=True)
+    upgrade = steps.add_parser("upgrade", help="bring the schema to a revision (default: the newest)")
+    upgrade.add_argument("revision", nargs="?", default="head")
+    upgrade.set_defaults(command=_db(lambda dsn, options: migrate.upgrade(dsn, options.revision)))
+    current = steps.add_parser("current", help="show the revision the database is at, and the newest")
+    current.set_defaults(command=_db(_print_current))
+    check = steps.add_parser("check", help="compare the database with what this version expects")
+    check.set_defaults(command=_db(_print_check))
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = Config.load(os.environ, dotenv=Path(".env"))
+    set_up_logging(config)
+    return supervisor.run(config, sign_off=options.sign_off)
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    plan = launcher.Plan(
+        data_dir=options.data_dir.resolve(),
+        port=options.port,
+        bot=not options.no_bot,
+        idle_guilds=options.idle_guilds,
+    )
+    return trio.run(demo if options.demo else launcher.sandbox, plan)
+
+
+def _db(action: Callable[[str, argparse.Namespace], int | None]) -> Callable[[argparse.Namespace], int]:
+    """A command that works on the configured database, or on the embedded one."""
+
+    def command(options: argparse.Namespace) -> int:
+        config = Config.load(os.environ, dotenv=Path(".env"), for_database_only=True)
+        if config.database_url is not None:
+            return _with_dsn(config.database_url.reveal(), action, options)
+        try:
+            with embedded_postgres(config.data_dir / "postgres") as dsn:
+                return _with_dsn(dsn, action, options)
+        except EmbeddedError as error:
+            print(error, file=sys.stderr)
+            return FAILED
+
+    return command
+
+
+def _with_dsn(
+    dsn: str, action: Callable[[str, argparse.Namespace], int | None], options: argparse.Namespace
+) -> int:
+    try:
+        return action(dsn, options) or 0
+    except migrate.MigrationError as error:
+        print(f"{redacted(dsn)}: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _print_current(dsn: str, _options: argparse.Namespace) -> int:
+    current = migrate.current(dsn)
+    print(f"current: {current or 'none (an empty database, or one that was never stamped)'}")
+    print(f"newest:  {migrate.head()}")
+    return 0
+
+
+def _print_check(dsn: str, _options: argparse.Namespace) -> int:
+    report = migrate.check(dsn)
+    print(report)
+    return 0 if report.clean else FAILED
+
+
+def _config(_options: argparse.Namespace) -> int:
+    for variable in describe():
+        default = "required" if variable.required else (variable.default or "—")
+        print(f"{variable.name:<36} {default:<32} {variable.meaning}")
+    return 0

@@ -20,7 +20,6 @@ import trio
 from alphapy.bot_process import BotProcess, free_port
 from alphapy.sandbox.demo import Demo, add_idle_guilds, demo_world, find_demo
 from alphapy.sandbox.handle import Sandbox
-from alphapy.sandbox.page.page import blueprint
 from alphapy.sandbox.server import serve
 from alphapy.sandbox.world.storage import UnreadableWorld, load
 from alphapy.storage import migrate
@@ -64,7 +63,8 @@ class Stack:
         with trio.move_on_after(ONLINE_WITHIN) as scope:
             await world.feed.wait_until(
                 lambda: (
-                    application_id in world.connected_bots and bool(world.commands.registered.get((application_id, None)))
+                    application_id in world.connected_bots
+                    and bool(world.commands.registered.get((application_id, None)))
                 )
             )
         if scope.cancelled_caught and self.bot is not None:
@@ -149,7 +149,7 @@ def _world_file(plan: Plan) -> Path:
 
 
 async def _serve(nursery: trio.Nursery, plan: Plan, demo: Demo) -> Sandbox:
-    start = partial(serve, demo.world, port=plan.port, save_to=_world_file(plan), pages=[blueprint])
+    start = partial(serve, demo.world, port=plan.port, save_to=_world_file(plan))
     try:
         sandbox: Sandbox = await nursery.start(start)
     except* OSError as group:
