@@ -118,13 +118,18 @@ class Cell:
             self._end()
 
     async def stop(self, *, deadline: float) -> Leftover | None:
-        """Take nothing more, drain, flush and end by this time; what was left, if anything was."""
+        """Take nothing more, drain, flush and end by this time; what was left, if anything was.
+
+        Asked again, the earlier deadline holds.
+        """
         if not self._departed:
             now = trio.current_time()
             self.mailbox.close()
-            drain = now + (1 - FLUSH_SHARE) * max(0.0, deadline - now)
-            self._deadlines = Deadlines(drain=drain, end=deadline)
-            self._done = trio.Event()
+            if self._deadlines is None or deadline < self._deadlines.end:
+                drain = now + (1 - FLUSH_SHARE) * max(0.0, deadline - now)
+                self._deadlines = Deadlines(drain=drain, end=deadline)
+            if self._done is None:
+                self._done = trio.Event()
             self.counters.state = ActorState.STOPPING
             if self._life is not None:
                 self._life.stop(self._deadlines)
@@ -149,7 +154,7 @@ class Cell:
         self.counters.postponed += 1
         if self.counters.outage_since is None:
             self.counters.outage_since = now
-            log.warning(
+            log.info(
                 "an actor waits for an outage to end: %s",
                 self.counters.last_error,
                 extra={"event": "actor_postponed", "actor": str(self.address)},

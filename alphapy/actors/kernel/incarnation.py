@@ -76,6 +76,7 @@ class Incarnation:
         "_children",
         "_deadlines",
         "_held",
+        "_last_flush",
         "_nursery",
         "_outages",
         "_timers",
@@ -91,6 +92,7 @@ class Incarnation:
         self._cell = cell
         self._nursery: trio.Nursery | None = None
         self._deadlines: Deadlines | None = None
+        self._last_flush: trio.CancelScope | None = None
         self._actor: Actor | None = None
         """Once it has been loaded."""
         self._batches = False
@@ -175,6 +177,8 @@ class Incarnation:
         self._deadlines = deadlines
         if self._nursery is not None:
             self._nursery.cancel_scope.deadline = deadlines.drain
+        if self._last_flush is not None:
+            self._last_flush.deadline = deadlines.end
         self._cell.mailbox.wake()
 
     async def run(self) -> End:
@@ -192,9 +196,9 @@ class Incarnation:
             self._cell.counters.busy_since = None
         actor, deadlines = self._actor, self._deadlines
         if end is End.STOPPED and actor is not None and deadlines is not None:
-            with trio.move_on_at(deadlines.end) as scope:
+            with trio.move_on_at(deadlines.end) as self._last_flush:
                 await self._flush_last(actor)
-            self.is_cut_off = scope.cancelled_caught
+            self.is_cut_off = self._last_flush.cancelled_caught
         return end
 
     async def _load(self) -> Actor:

@@ -320,3 +320,33 @@ async def test_a_stop_during_an_outage_is_bounded(autojump_clock: MockClock) -> 
         report, took = await stop(house.registry, 60)
         assert report.leftovers == (Leftover(ONE, 1, None),)
         assert took == pytest.approx(15)
+
+
+@pytest.mark.parametrize("hanging", ["handle", "flush"])
+async def test_a_second_stop_may_be_in_more_of_a_hurry(autojump_clock: MockClock, hanging: str) -> None:
+    async def on_handle(_context: Context, _message: object) -> None:
+        if hanging == "handle":
+            await trio.sleep_forever()
+
+    async def on_flush(_context: Context) -> None:
+        if hanging == "flush":
+            await trio.sleep_forever()
+
+    took: list[float] = []
+    journal = Journal(on_handle=on_handle, on_flush=on_flush)
+    async with running({PROBE: probe_spec(journal, stop_within=100.0)}) as house:
+
+        async def stop_within(seconds: float) -> None:
+            took.append((await stop(house.registry, seconds))[1])
+
+        house.registry.tell(ONE, Note(1))
+        await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stop_within, 60)
+            await trio.sleep(1)
+            nursery.start_soon(stop_within, 4)
+            await trio.sleep(1)
+            nursery.start_soon(stop_within, 90)
+    # A handler must be done at three quarters of the four seconds, the flush at the end of them.
+    expected = [2, 3, 4] if hanging == "handle" else [3, 4, 5]
+    assert sorted(took) == pytest.approx(expected, abs=0.01)
