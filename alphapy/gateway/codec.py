@@ -20,7 +20,7 @@ from __future__ import annotations
 import enum
 import re
 import zlib
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
 import attrs
 import msgspec
@@ -47,11 +47,14 @@ class Compression(enum.Enum):
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
-    """A gateway payload: opcode, raw data, and for dispatches their number and event name."""
+    """A gateway payload: opcode, raw data, and for dispatches their number and event name.
 
-    op: int
+    The number is stored as a bigint, so a larger one is refused here.
+    """
+
+    op: Annotated[int, msgspec.Meta(ge=0, le=255)]
     d: msgspec.Raw = msgspec.Raw(b"null")
-    s: int | None = None
+    s: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     t: str | None = None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
+import h11
 import trio
 import trio_websocket
 from typing_extensions import override
@@ -28,11 +29,13 @@ _RECEIVE_BYTES: Final = 64 * 1024
 _PORTS: Final = {"ws": 80, "wss": 443}
 _BROKEN: Final = (
     ProtocolError,
+    h11.ProtocolError,
     trio_websocket.ConnectionClosed,
     trio_websocket.HandshakeError,
     trio.BrokenResourceError,
     trio.ClosedResourceError,
     OSError,
+    ValueError,  # wsproto decodes header values without asking whether they are ASCII
 )
 """What trio-websocket's reading task may end with when the other side misbehaves or goes away."""
 

@@ -97,6 +97,9 @@ def test_text_messages_are_never_compressed(compression: Compression) -> None:
     [
         (b'{"op":"ten"}', "envelope"),
         (b"{}", "envelope"),
+        (b'{"op":0,"s":9223372036854775808}', "envelope"),
+        (b'{"op":-1}', "envelope"),
+        (b'{"op":' + b"9" * 5000 + b"}", "envelope"),
         (b"[1,2]", "envelope"),
         (b'{"op":1,}', "json"),
         (b'{"op":0,"d":tru}', "json"),

@@ -7,7 +7,9 @@ until the client leaves.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import json
 import zlib
 from collections import deque
@@ -66,7 +68,7 @@ class Peer:
     closed_with: int | None = None
     left: trio.Event = attrs.field(factory=trio.Event)
     _compress: Compressor = attrs.field(init=False)
-    _inbox: deque[JSON] = attrs.field(factory=deque, init=False)
+    inbox: deque[JSON] = attrs.field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._compress = Compressor(self.compression)
@@ -87,7 +89,7 @@ class Peer:
             await self.socket.send_message(data.decode(errors="replace"))
             return
         packed = self._compress(data)
-        size = self.pieces or len(packed)
+        size = self.pieces or len(packed) or 1
         for start in range(0, len(packed), size):
             await self.send_bytes(packed[start : start + size])
 
@@ -97,10 +99,14 @@ class Peer:
 
     async def expect(self, op: int, *, within: float = 5.0) -> JSON:
         """The next payload that is not a heartbeat; it must have this opcode."""
-        await wait_until(lambda: bool(self._inbox), within=within, what=f"op {op} from the client")
-        frame = self._inbox.popleft()
+        frame = await self.take(within=within)
         assert frame["op"] == op, f"expected op {op}, got {frame}"
         return frame
+
+    async def take(self, *, within: float = 5.0) -> JSON:
+        """The next payload that is not a heartbeat."""
+        await wait_until(lambda: bool(self.inbox), within=within, what="a payload from the client")
+        return self.inbox.popleft()
 
     async def close(self, code: int, reason: str = "") -> None:
         """Close with this code."""
@@ -117,7 +123,7 @@ class Peer:
             while True:
                 frame = json.loads(await self.socket.get_message())
                 if frame["op"] != 1:
-                    self._inbox.append(frame)
+                    self.inbox.append(frame)
                     continue
                 self.beats.append(frame["d"])
                 self.beat_times.append(trio.current_time())
@@ -187,6 +193,17 @@ class GatewayServer:
         with contextlib.suppress(*_BROKEN):
             await script(peer)
         await peer.left.wait()
+
+
+def accepted(request: bytes) -> bytes:
+    """The answer that opens a WebSocket, for tests that write the bytes themselves."""
+    key = next(line for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:"))
+    magic = key.split(b":")[1].strip() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    proof = base64.b64encode(hashlib.sha1(magic).digest())  # noqa: S324 - RFC 6455 has it so
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + proof + b"\r\n\r\n"
+    )
 
 
 def dispatch(seq: int, name: str, data: object) -> JSON:
