@@ -350,3 +350,21 @@ async def test_a_second_stop_may_be_in_more_of_a_hurry(autojump_clock: MockClock
     # A handler must be done at three quarters of the four seconds, the flush at the end of them.
     expected = [2, 3, 4] if hanging == "handle" else [3, 4, 5]
     assert sorted(took) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("error", [Unavailable("gone"), Boom("broken")])
+async def test_an_actor_that_cannot_be_loaded_is_given_up_in_time(
+    autojump_clock: MockClock, error: Exception
+) -> None:
+    async def on_load(_context: Context) -> None:
+        raise error
+
+    journal = Journal(on_load=on_load)
+    async with running({PROBE: probe_spec(journal)}) as house:
+        house.registry.tell(ONE, Note(1))
+        await trio.testing.wait_all_tasks_blocked()
+        report, took = await stop(house.registry, 8)
+        assert [left.messages for left in report.leftovers] == [1]
+        # Tried again while there is time to drain, and no longer.
+        assert took < 6.0
+        assert journal.built >= 3
