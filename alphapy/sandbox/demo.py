@@ -113,7 +113,7 @@ def find_demo(world: World) -> Demo:
         token=DEMO_TOKEN,
         users={world.users.get(user)["username"]: user for user in guild.members if user != application.id},
         channels={channel["name"]: channel_id for channel_id, channel in guild.channels.items()},
-        roles={role["name"]: role_id for role_id, role in guild.roles.items()},
+        roles={role["name"]: role_id for role_id, role in guild.roles.items() if role_id != guild.id},
     )
 
 

@@ -68,7 +68,7 @@ async def serve(
         app.extensions[EXTENSION] = sandbox
         nursery.start_soon(world.interactions.run)
         if save_to is not None:
-            nursery.start_soon(keep_saved, world, save_to)
+            await nursery.start(keep_saved, world, save_to)
         task_status.started(sandbox)
 
 

@@ -1,4 +1,4 @@
-"""The gateway over real sockets: log in, compression, intents, heartbeats, close codes, several bots and shards."""
+"""The gateway over real sockets: log in, compression, intents, heartbeats, close codes, bots and shards."""
 
 from __future__ import annotations
 
@@ -267,7 +267,10 @@ async def test_members_are_sent_in_chunks() -> None:
         await bot.send(8, {"guild_id": str(demo.guild_id), "query": "", "limit": 0, "nonce": "n"})
         chunks = [await bot.until("GUILD_MEMBERS_CHUNK") for _ in range(2)]
         assert [len(chunk["members"]) for chunk in chunks] == [1000, 206]
-        assert [(c["chunk_index"], c["chunk_count"], c["nonce"]) for c in chunks] == [(0, 2, "n"), (1, 2, "n")]
+        assert [(c["chunk_index"], c["chunk_count"], c["nonce"]) for c in chunks] == [
+            (0, 2, "n"),
+            (1, 2, "n"),
+        ]
         alan = str(demo.users["alan"])
         await bot.send(8, {"guild_id": str(demo.guild_id), "user_ids": [alan, "1"], "limit": 0})
         chunk = await bot.until("GUILD_MEMBERS_CHUNK")

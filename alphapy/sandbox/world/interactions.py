@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -96,6 +97,7 @@ class Interactions:
         self._monotonic = monotonic
         self.known: dict[int, Interaction] = {}
         self._by_token: dict[str, Interaction] = {}
+        self._open: dict[int, Interaction] = {}
 
     def create(
         self,
@@ -122,9 +124,11 @@ class Interactions:
         interaction.payload = self._payload(interaction, data, message)
         self.known[interaction.id] = interaction
         self._by_token[interaction.token] = interaction
+        self._open[interaction.id] = interaction
         while len(self.known) > KEPT:
             forgotten = self.known.pop(next(iter(self.known)))
             del self._by_token[forgotten.token]
+            self._open.pop(forgotten.id, None)
         self._feed.emit(
             Happening(
                 name="INTERACTION_CREATE",
@@ -164,7 +168,7 @@ class Interactions:
     def expire(self) -> None:
         """Fail what has waited too long; those interested are told."""
         now = self._monotonic()
-        for interaction in tuple(self.known.values()):
+        for interaction in tuple(self._open.values()):
             deadline = self._deadline(interaction)
             if deadline is not None and now >= deadline:
                 interaction.state = State.FAILED
@@ -173,17 +177,9 @@ class Interactions:
     async def run(self) -> None:
         """Let interactions expire on time, for as long as the sandbox runs."""
         while True:
-            deadlines = [d for d in map(self._deadline, self.known.values()) if d is not None]
-            now = self._monotonic()
-            pause = min(deadlines, default=now + 3600) - now
-            known = len(self.known)
-            last = next(reversed(self.known), None)
-            with trio.move_on_after(max(pause, 0.0)):
-                await self._feed.wait_until(
-                    lambda known=known, last=last: (
-                        (len(self.known), next(reversed(self.known), None)) != (known, last)
-                    )  # type: ignore[misc]
-                )
+            deadline = self._next_deadline()
+            with trio.move_on_after(max(deadline - self._monotonic(), 0.0)):
+                await self._feed.wait_until(partial(self._comes_before, deadline))
             self.expire()
 
     def tell(self, interaction: Interaction) -> None:
@@ -206,6 +202,20 @@ class Interactions:
                 gateway=False,
             )
         )
+
+    def _next_deadline(self) -> float:
+        """When the next interaction fails, or an hour from now; settled ones are dropped on the way."""
+        soonest = self._monotonic() + 3600
+        for interaction in tuple(self._open.values()):
+            deadline = self._deadline(interaction)
+            if deadline is None:
+                del self._open[interaction.id]
+            else:
+                soonest = min(soonest, deadline)
+        return soonest
+
+    def _comes_before(self, deadline: float) -> bool:
+        return self._next_deadline() < deadline
 
     def _deadline(self, interaction: Interaction) -> float | None:
         if interaction.state is State.WAITING:

@@ -88,10 +88,14 @@ def load(path: Path, tuning: Tuning | None = None) -> World | None:
     return restore(data, tuning)
 
 
-async def keep_saved(world: World, path: Path) -> None:
-    """Save after every change, a moment later, and once more when cancelled."""
+async def keep_saved(
+    world: World, path: Path, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Save now, after every change a moment later, and once more when cancelled."""
     changed = trio.Event()
+    changed.set()
     unlisten = world.feed.listen(lambda _happening: changed.set())
+    task_status.started()
     try:
         while True:
             await changed.wait()
