@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alphapy.storage import migrate
+from tests.storage.schema.shapes import ROWS
+from tests.storage.schema.support import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,3 +29,12 @@ def at_027(databases: Databases, before_convergence: str) -> Iterator[str]:
     """The address of a database at 027, for this test alone."""
     with databases.fresh(before_convergence) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def converged(databases: Databases, before_convergence: str) -> Iterator[str]:
+    """The name of a database at 028 with a few rows, to copy."""
+    with databases.fresh(before_convergence) as url:
+        migrate.upgrade(url, "028_reconcile_schema")
+        run(url, ROWS)
+        yield url.partition("@/")[2].partition("?")[0]

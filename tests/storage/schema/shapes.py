@@ -71,3 +71,13 @@ MULTI_GUILD_CONVERSION = """
     INSERT INTO support_tickets (guild_id, user_id, description) VALUES (5, 7, 'help');
 """
 """A one-time conversion to many guilds: keys of two columns, and a default guild."""
+
+ROWS = """
+    INSERT INTO reminders (guild_id, name, channel_id) SELECT 5, 'r' || n, 9 FROM generate_series(1, 3) AS n;
+    INSERT INTO audit_logs (guild_id, user_id, command_name, command_type) VALUES (5, 7, 'a', 'slash');
+    INSERT INTO support_tickets (guild_id, user_id, description) VALUES (5, 7, 'help');
+    INSERT INTO gdpr_acceptance (user_id, guild_id, accepted) VALUES (7, 5, 1);
+    INSERT INTO engagement_challenges (guild_id) VALUES (5);
+    INSERT INTO bot_settings (guild_id, scope, key, value) VALUES (5, 'a', 'b', '1')
+"""
+"""A few rows of the converged schema."""
