@@ -11,20 +11,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import trio
-
-from alphapy import launcher, supervisor
 from alphapy.config import Config, ConfigError, describe
-from alphapy.demo import demo
-from alphapy.logging_setup import set_up_logging
-from alphapy.storage import migrate
-from alphapy.storage.dsn import redacted
-from alphapy.storage.embedded import embedded_postgres
-from alphapy.storage.errors import EmbeddedError
 from alphapy.version import CODENAME, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+# What only one command needs is imported by that command: `alphapy --help` answers at once, and the service
+# does not carry the sandbox.
+# ruff: noqa: PLC0415
 
 FAILED = 1
 
@@ -121,7 +116,7 @@ def _database_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     steps = database.add_subparsers(title="commands", metavar="", required=True)
     upgrade = steps.add_parser("upgrade", help="bring the schema to a revision (default: the newest)")
     upgrade.add_argument("revision", nargs="?", default="head")
-    upgrade.set_defaults(command=_db(lambda dsn, options: migrate.upgrade(dsn, options.revision)))
+    upgrade.set_defaults(command=_db(_upgrade))
     current = steps.add_parser("current", help="show the revision the database is at, and the newest")
     current.set_defaults(command=_db(_print_current))
     check = steps.add_parser("check", help="compare the database with what this version expects")
@@ -129,12 +124,20 @@ def _database_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
 
 
 def _run(options: argparse.Namespace) -> int:
+    from alphapy import supervisor
+    from alphapy.logging_setup import set_up_logging
+
     config = Config.load(os.environ, dotenv=Path(".env"))
     set_up_logging(config)
     return supervisor.run(config, sign_off=options.sign_off)
 
 
 def _sandbox(options: argparse.Namespace) -> int:
+    import trio
+
+    from alphapy import launcher
+    from alphapy.demo import demo
+
     plan = launcher.Plan(
         data_dir=options.data_dir.resolve(),
         port=options.port,
@@ -144,41 +147,56 @@ def _sandbox(options: argparse.Namespace) -> int:
     return trio.run(demo if options.demo else launcher.sandbox, plan)
 
 
-def _db(action: Callable[[str, argparse.Namespace], int | None]) -> Callable[[argparse.Namespace], int]:
+def _db(action: Callable[[str, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
     """A command that works on the configured database, or on the embedded one."""
 
     def command(options: argparse.Namespace) -> int:
+        from alphapy.storage.embedded import embedded_postgres
+        from alphapy.storage.errors import StorageError
+
         config = Config.load(os.environ, dotenv=Path(".env"), for_database_only=True)
-        if config.database_url is not None:
-            return _with_dsn(config.database_url.reveal(), action, options)
         try:
+            if config.database_url is not None:
+                return _with_dsn(config.database_url.reveal(), action, options)
             with embedded_postgres(config.data_dir / "postgres") as dsn:
                 return _with_dsn(dsn, action, options)
-        except EmbeddedError as error:
+        except StorageError as error:
             print(error, file=sys.stderr)
             return FAILED
 
     return command
 
 
-def _with_dsn(
-    dsn: str, action: Callable[[str, argparse.Namespace], int | None], options: argparse.Namespace
-) -> int:
+def _with_dsn(dsn: str, action: Callable[[str, argparse.Namespace], int], options: argparse.Namespace) -> int:
+    from alphapy.storage.dsn import redacted
+    from alphapy.storage.migrate import MigrationError
+
     try:
-        return action(dsn, options) or 0
-    except migrate.MigrationError as error:
+        return action(dsn, options)
+    except MigrationError as error:
         print(f"{redacted(dsn)}: {error}", file=sys.stderr)
         return error.exit_code
 
 
+def _upgrade(dsn: str, options: argparse.Namespace) -> int:
+    from alphapy.storage import migrate
+
+    migrate.upgrade(dsn, options.revision)
+    print(f"The database is at {migrate.current(dsn)}.")
+    return 0
+
+
 def _print_current(dsn: str, _options: argparse.Namespace) -> int:
-    current = migrate.current(dsn)
-    print(f"current: {current or 'none (an empty database, or one that was never stamped)'}")
+    from alphapy.storage import migrate
+
+    print(f"current: {migrate.current(dsn) or 'none (an empty database, or one that was never stamped)'}")
     print(f"newest:  {migrate.head()}")
     return 0
 
 
 def _print_check(dsn: str, _options: argparse.Namespace) -> int:
+    from alphapy.storage import migrate
+
     report = migrate.check(dsn)
     print(report)
     return 0 if report.clean else FAILED
