@@ -187,7 +187,7 @@ def _start(folder: _Folder, settings: dict[str, str]) -> int:
     if folder.cluster.exists():
         check_version(installation, folder.cluster)
     else:
-        make_cluster(installation, folder.cluster)
+        make_cluster(installation, folder.cluster, durable=settings.get("fsync") != "off")
     socket_dir = _socket_dir(folder, installation)
     spec = {
         "command": _command(folder, installation, socket_dir, settings),
@@ -256,6 +256,10 @@ def _socket_dir(folder: _Folder, installation: Installation) -> Path:
     with contextlib.suppress(FileNotFoundError):
         former = Path(folder.socket_note.read_text("utf-8"))
         if former.is_dir() and not former.is_symlink() and installation.owns(former):
+            for (
+                stale
+            ) in former.iterdir():  # a killed server's lock, whose number may be another program's now
+                stale.unlink()
             return former
     # Short, and open to the server's account; mkdtemp makes a folder that is closed to others.
     path = Path(tempfile.mkdtemp(prefix="alphapy-pg-", dir="/tmp"))
@@ -364,17 +368,25 @@ def _make_database(folder: _Folder) -> None:
 
 
 def _leave(folder: _Folder, owner: int) -> None:
-    """Stop being an owner; when we were the last, wait until the guard has stopped the server."""
-    server = _postmaster(folder)
+    """Stop being an owner; the last one waits until the guard has stopped the server and tidied up."""
     os.close(owner)
-    if server is None:
-        return
     deadline = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < deadline and server.process(folder.cluster) is not None:
+    # Without the folder, which may have been deleted meanwhile, there is nothing to wait for.
+    with contextlib.suppress(EmbeddedError, FileNotFoundError):
+        while time.monotonic() < deadline and _is_left_to_guard(folder):
+            time.sleep(0.01)
+
+
+def _is_left_to_guard(folder: _Folder) -> bool:
+    """Whether there is a guard that has not yet noticed that nobody owns its server."""
+    # Under the lock, so that nobody who joins takes our end of the pipe for a guard's.
+    with _locked(folder.lock):
+        writer = _join(folder)
+        if writer is None:
+            return False
+        os.close(writer)
         reader = os.open(folder.owners, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            if not embedded_guard.owners_gone(reader):
-                return
+            return embedded_guard.owners_gone(reader)
         finally:
             os.close(reader)
-        time.sleep(0.01)

@@ -70,7 +70,9 @@ class Guard:
         self._command: list[str] = spec["command"]
         self._cluster = Path(spec["cluster"])
         self._account: dict[str, Any] = spec["account"]
-        self._lock = Path(spec["lock"])
+        self._lock = os.open(
+            spec["lock"], os.O_WRONLY | os.O_CREAT, 0o600
+        )  # kept open: the folder may be deleted
         self._socket_dir = Path(spec["socket_dir"])
         self._start_seconds: float = spec["start_seconds"]
         self._owners_fd = owners_fd
@@ -116,8 +118,8 @@ class Guard:
 
     def _stop_if_unowned(self, server: subprocess.Popen[bytes]) -> bool:
         # Under the lock no owner can be arriving, so that "none" stays true until the server has stopped.
-        with self._lock.open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
             if not owners_gone(self._owners_fd):
                 return False
             if server.poll() is None:
@@ -125,6 +127,8 @@ class Guard:
             shutil.rmtree(self._socket_dir, ignore_errors=True)
             os.close(self._owners_fd)  # before the lock: whoever comes next must not find a reader
             return True
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
 
 
 def main(spec: dict[str, Any]) -> None:
@@ -132,9 +136,8 @@ def main(spec: dict[str, Any]) -> None:
     if os.fork():
         os._exit(0)  # the starter waits for this process only; the guard belongs to nobody
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # the owners' end is what counts, whatever else is being stopped
+        # The owners' end is what counts, whatever else is being stopped. A server would inherit SIG_IGN.
+        signal.signal(number, lambda *_: None)
     guard = Guard(spec)
     server = guard.start_server()
     problem = guard.wait_ready(server)

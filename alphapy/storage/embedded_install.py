@@ -169,8 +169,10 @@ def _copy_programs(package: Path, version: str) -> Path:
     return target
 
 
-def make_cluster(installation: Installation, cluster: Path) -> None:
+def make_cluster(installation: Installation, cluster: Path, *, durable: bool = True) -> None:
     """Make a new data folder; it appears under its name only when it is complete.
+
+    Unless ``durable``, it is not waited for until everything has reached the disk.
 
     Raises :class:`EmbeddedError` with the program's own words.
     """
@@ -187,6 +189,7 @@ def make_cluster(installation: Installation, cluster: Path) -> None:
         "--locale-provider=builtin",  # the same order of texts on every machine
         "--locale=C.UTF-8",
         "--no-instructions",
+        *([] if durable else ["--no-sync"]),
     ]
     try:
         done = subprocess.run(  # noqa: S603 - the command is built above

@@ -129,11 +129,11 @@ async def run_task(pool: Pool, dsn: str, units: list[Unit], outcome: Outcome) ->
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_random_cancellations_leave_nothing_behind(
-    databases: Databases, empty_database_url: str, seed: int
+    databases: Databases, scratch_database_url: str, seed: int
 ) -> None:
     outcome = Outcome()
     async with open_pool(
-        empty_database_url,
+        scratch_database_url,
         min_size=2,
         max_size=CONNECTIONS,
         rng=random.Random(seed),
@@ -143,7 +143,7 @@ async def test_random_cancellations_leave_nothing_behind(
             await tx.execute(MARKS)
         async with trio.open_nursery() as nursery:
             for units in plan(seed):
-                nursery.start_soon(run_task, pool, empty_database_url, units, outcome)
+                nursery.start_soon(run_task, pool, scratch_database_url, units, outcome)
 
         # The campaign did what it is for: hundreds of units, cancelled and not.
         assert outcome.cancelled > 50
@@ -162,9 +162,11 @@ async def test_random_cancellations_leave_nothing_behind(
         async with pool.transaction("test") as tx:
             stored = await tx.fetch_all("SELECT unit, count(*) FROM marks GROUP BY unit")
         assert dict(stored) == dict.fromkeys(outcome.committed, ROWS)
-        await wait_until(lambda: count_backends(databases, empty_database_url) == pool.statistics().size)
-        assert count_backends(databases, empty_database_url, "starts_with(state, 'idle in transaction')") == 0
-    await wait_until(lambda: count_backends(databases, empty_database_url) == 0)
+        await wait_until(lambda: count_backends(databases, scratch_database_url) == pool.statistics().size)
+        assert (
+            count_backends(databases, scratch_database_url, "starts_with(state, 'idle in transaction')") == 0
+        )
+    await wait_until(lambda: count_backends(databases, scratch_database_url) == 0)
 
 
 def count_backends(databases: Databases, dsn: str, condition: str = "true") -> int:
@@ -177,10 +179,10 @@ def count_backends(databases: Databases, dsn: str, condition: str = "true") -> i
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_a_cancel_request_never_hits_the_next_statement(empty_database_url: str, seed: int) -> None:
+async def test_a_cancel_request_never_hits_the_next_statement(scratch_database_url: str, seed: int) -> None:
     """Statements about as long as the wait before their cancellation, so that requests come late."""
     rng = random.Random(seed)
-    connection = await connect(empty_database_url, component="campaign")
+    connection = await connect(scratch_database_url, component="campaign")
     cancelled = 0
     for number in range(150):
         with trio.move_on_after(rng.uniform(0.0005, 0.0035)) as scope:
@@ -196,13 +198,13 @@ async def test_a_cancel_request_never_hits_the_next_statement(empty_database_url
 
 
 async def test_cancelled_connecting_leaves_no_connection(
-    databases: Databases, empty_database_url: str
+    databases: Databases, scratch_database_url: str
 ) -> None:
     rng = random.Random(1)
     connected = 0
     for _ in range(100):
         with trio.move_on_after(rng.uniform(0, 0.01)):
-            await (await connect(empty_database_url, component="campaign")).close()
+            await (await connect(scratch_database_url, component="campaign")).close()
             connected += 1
     assert connected < 100
-    await wait_until(lambda: count_backends(databases, empty_database_url) == 0)
+    await wait_until(lambda: count_backends(databases, scratch_database_url) == 0)

@@ -26,8 +26,8 @@ IDLE = pq.TransactionStatus.IDLE
 
 
 @pytest.fixture
-async def connection(empty_database_url: str) -> AsyncIterator[TrioConnection]:
-    opened = await connect(empty_database_url, component="test")
+async def connection(scratch_database_url: str) -> AsyncIterator[TrioConnection]:
+    opened = await connect(scratch_database_url, component="test")
     yield opened
     await opened.close()
 

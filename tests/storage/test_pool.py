@@ -42,23 +42,23 @@ def backends(databases: Databases, dsn: str) -> int:
 
 
 async def test_it_keeps_its_minimum_and_closes_everything_at_the_end(
-    databases: Databases, empty_database_url: str
+    databases: Databases, scratch_database_url: str
 ) -> None:
-    async with small_pool(empty_database_url, min_size=3, max_size=5) as pool:
+    async with small_pool(scratch_database_url, min_size=3, max_size=5) as pool:
         await wait_until(lambda: pool.statistics().idle == 3)
-        assert backends(databases, empty_database_url) == 3
+        await wait_until(lambda: backends(databases, scratch_database_url) == 3)
         await pool.ping()
         await pool.wait_available()
-    await wait_until(lambda: backends(databases, empty_database_url) == 0)
+    await wait_until(lambda: backends(databases, scratch_database_url) == 0)
     statistics = pool.statistics()
     assert (statistics.size, statistics.available) == (0, False)
     with pytest.raises(DatabaseUnavailable, match="closed"):
         await pool.ping()
 
 
-async def test_what_the_block_raises_passes_through_ungrouped(empty_database_url: str) -> None:
+async def test_what_the_block_raises_passes_through_ungrouped(scratch_database_url: str) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with small_pool(empty_database_url):
+        async with small_pool(scratch_database_url):
             raise ZeroDivisionError
 
 
@@ -78,9 +78,9 @@ async def test_an_unreachable_database_is_reported_at_the_start(databases: Datab
             raise AssertionError
 
 
-async def test_connections_are_handed_out_first_come_first_served(empty_database_url: str) -> None:
+async def test_connections_are_handed_out_first_come_first_served(scratch_database_url: str) -> None:
     order: list[int] = []
-    async with small_pool(empty_database_url) as pool, trio.open_nursery() as nursery:
+    async with small_pool(scratch_database_url) as pool, trio.open_nursery() as nursery:
 
         async def work(number: int) -> None:
             async with pool.transaction(f"c{number % 7}"):
@@ -94,9 +94,9 @@ async def test_connections_are_handed_out_first_come_first_served(empty_database
     assert pool.statistics().opened == 1
 
 
-async def test_it_grows_for_whoever_waits_and_no_further(empty_database_url: str) -> None:
+async def test_it_grows_for_whoever_waits_and_no_further(scratch_database_url: str) -> None:
     held = trio.Event()
-    async with small_pool(empty_database_url, max_size=4) as pool, trio.open_nursery() as nursery:
+    async with small_pool(scratch_database_url, max_size=4) as pool, trio.open_nursery() as nursery:
 
         async def hold(number: int) -> None:
             async with pool.transaction(f"c{number}"):
@@ -112,8 +112,8 @@ async def test_it_grows_for_whoever_waits_and_no_further(empty_database_url: str
     assert pool.statistics().acquired == 6
 
 
-async def test_a_full_pool_is_busy_after_the_deadline(empty_database_url: str) -> None:
-    async with small_pool(empty_database_url, acquire=0.05) as pool:
+async def test_a_full_pool_is_busy_after_the_deadline(scratch_database_url: str) -> None:
+    async with small_pool(scratch_database_url, acquire=0.05) as pool:
         async with pool.transaction("a"):
             with pytest.raises(DatabaseBusy, match="all 1 connections") as refusal:
                 await pool.ping()
@@ -124,10 +124,10 @@ async def test_a_full_pool_is_busy_after_the_deadline(empty_database_url: str) -
 
 
 @pytest.mark.parametrize(("component", "share"), [("reminders", 10), ("faq", 5), ("custom_commands", 5)])
-async def test_a_component_has_its_share_only(empty_database_url: str, component: str, share: int) -> None:
+async def test_a_component_has_its_share_only(scratch_database_url: str, component: str, share: int) -> None:
     held = trio.Event()
     async with (
-        small_pool(empty_database_url, min_size=share + 1, max_size=20, acquire=0.3) as pool,
+        small_pool(scratch_database_url, min_size=share + 1, max_size=20, acquire=0.3) as pool,
         trio.open_nursery() as nursery,
     ):
         await wait_until(lambda: pool.statistics().idle > share)
@@ -150,8 +150,8 @@ async def test_a_component_has_its_share_only(empty_database_url: str, component
         held.set()
 
 
-async def test_a_caller_that_is_cancelled_while_waiting_costs_nothing(empty_database_url: str) -> None:
-    async with small_pool(empty_database_url) as pool:
+async def test_a_caller_that_is_cancelled_while_waiting_costs_nothing(scratch_database_url: str) -> None:
+    async with small_pool(scratch_database_url) as pool:
         async with pool.transaction("a"):
             with trio.move_on_after(0.02):
                 await pool.ping()
@@ -162,9 +162,9 @@ async def test_a_caller_that_is_cancelled_while_waiting_costs_nothing(empty_data
 
 
 async def test_a_connection_handed_to_someone_who_has_just_gone_goes_to_the_next(
-    empty_database_url: str,
+    scratch_database_url: str,
 ) -> None:
-    async with small_pool(empty_database_url) as pool, trio.open_nursery() as nursery:
+    async with small_pool(scratch_database_url) as pool, trio.open_nursery() as nursery:
         leaving = trio.CancelScope()
         served = trio.Event()
 
@@ -188,12 +188,12 @@ async def test_a_connection_handed_to_someone_who_has_just_gone_goes_to_the_next
 
 
 async def test_a_connection_that_is_not_clean_is_not_kept(
-    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+    scratch_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def forget(self: Transaction) -> None:
         await trio.lowlevel.checkpoint()
 
-    async with small_pool(empty_database_url) as pool:
+    async with small_pool(scratch_database_url) as pool:
         with monkeypatch.context() as patch:
             patch.setattr(Transaction, "_commit", forget)
             async with pool.transaction("a") as tx:
@@ -204,10 +204,10 @@ async def test_a_connection_that_is_not_clean_is_not_kept(
 
 
 async def test_a_connection_that_died_idle_is_not_handed_out(
-    databases: Databases, empty_database_url: str
+    databases: Databases, scratch_database_url: str
 ) -> None:
-    async with small_pool(empty_database_url) as pool:
-        terminate_all(databases, empty_database_url)
+    async with small_pool(scratch_database_url) as pool:
+        terminate_all(databases, scratch_database_url)
         await wait_until(lambda: not pool._slots._idle[0].connection.quiet())
         await pool.ping()
         statistics = pool.statistics()
@@ -215,19 +215,19 @@ async def test_a_connection_that_died_idle_is_not_handed_out(
 
 
 async def test_a_connection_that_died_idle_is_replaced_by_the_maintenance(
-    databases: Databases, empty_database_url: str
+    databases: Databases, scratch_database_url: str
 ) -> None:
-    async with small_pool(empty_database_url, min_size=2, max_size=2, probe=0.02) as pool:
+    async with small_pool(scratch_database_url, min_size=2, max_size=2, probe=0.02) as pool:
         await wait_until(lambda: pool.statistics().idle == 2)
-        terminate_all(databases, empty_database_url)
+        terminate_all(databases, scratch_database_url)
         await wait_until(lambda: pool.statistics().opened == 4)
-        await wait_until(lambda: backends(databases, empty_database_url) == 2)
+        await wait_until(lambda: backends(databases, scratch_database_url) == 2)
 
 
 async def test_a_silent_connection_is_replaced_by_the_maintenance(
-    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+    scratch_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with small_pool(empty_database_url, probe=0.02, acquire=0.05) as pool:
+    async with small_pool(scratch_database_url, probe=0.02, acquire=0.05) as pool:
         silent = pool._slots._idle[0].connection
 
         async def sleep(statements: str) -> None:
@@ -238,21 +238,21 @@ async def test_a_silent_connection_is_replaced_by_the_maintenance(
         await wait_until(lambda: pool.statistics().opened == 2)
 
 
-async def test_an_old_connection_is_replaced(empty_database_url: str) -> None:
-    async with small_pool(empty_database_url, lifetime=0.05, probe=0.02) as pool:
+async def test_an_old_connection_is_replaced(scratch_database_url: str) -> None:
+    async with small_pool(scratch_database_url, lifetime=0.05, probe=0.02) as pool:
         await wait_until(lambda: pool.statistics().opened >= 3)
         await pool.ping()
 
 
-async def test_an_old_connection_is_not_taken_back(empty_database_url: str) -> None:
-    async with small_pool(empty_database_url, lifetime=0.05) as pool:
+async def test_an_old_connection_is_not_taken_back(scratch_database_url: str) -> None:
+    async with small_pool(scratch_database_url, lifetime=0.05) as pool:
         async with pool.transaction("a") as tx:
             await tx.execute("SELECT pg_sleep(0.06)")
         assert pool.statistics().discarded == 1
 
 
-async def test_what_is_beyond_the_minimum_is_closed_after_idling(empty_database_url: str) -> None:
-    async with small_pool(empty_database_url, max_size=4, probe=0.02, surplus=0.05) as pool:
+async def test_what_is_beyond_the_minimum_is_closed_after_idling(scratch_database_url: str) -> None:
+    async with small_pool(scratch_database_url, max_size=4, probe=0.02, surplus=0.05) as pool:
         async with pool.transaction("a"), pool.transaction("b"), pool.transaction("c"):
             assert pool.statistics().size == 3
         await wait_until(lambda: pool.statistics().size == 1)
@@ -270,8 +270,8 @@ def terminate_all(databases: Databases, dsn: str) -> None:
 
 
 @pytest.fixture
-async def accounts(empty_database_url: str) -> AsyncIterator[Pool]:
-    async with open_pool(empty_database_url, min_size=2, timing=Timing(retry=0.01)) as pool:
+async def accounts(scratch_database_url: str) -> AsyncIterator[Pool]:
+    async with open_pool(scratch_database_url, min_size=2, timing=Timing(retry=0.01)) as pool:
         async with pool.transaction("test") as tx:
             await tx.execute("CREATE TABLE accounts (id int PRIMARY KEY, amount int NOT NULL)")
             await tx.execute("INSERT INTO accounts VALUES (1, 0), (2, 0)")

@@ -32,9 +32,9 @@ CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON notes DEFERRABLE INITIALLY D
 
 
 @pytest.fixture
-async def notes(empty_database_url: str) -> AsyncIterator[Pool]:
+async def notes(scratch_database_url: str) -> AsyncIterator[Pool]:
     """A pool of one connection, so that each unit of work runs on the connection of the one before."""
-    async with open_pool(empty_database_url, min_size=1, max_size=1) as pool:
+    async with open_pool(scratch_database_url, min_size=1, max_size=1) as pool:
         async with pool.transaction("test") as tx:
             await tx.execute(NOTES)
         yield pool
