@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-
 @pytest.fixture
 def town() -> Town:
     return build_town(Tuning(acknowledge_within=1.0))

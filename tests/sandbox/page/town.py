@@ -114,7 +114,7 @@ class ScriptedBot:
     def _answer(self, interaction: JSON) -> None:
         name = name_of(interaction)
         self.seen.append((name, interaction))
-        answer = self.answers.get(name, lambda _interaction: None)(interaction)
+        answer = self.answers[name](interaction) if name in self.answers else None
         if answer is not None:
             self.town.world.answers.respond(int(interaction["id"]), interaction["token"], answer)
 
