@@ -40,6 +40,12 @@ _NEWER = (
 )
 
 
+_LOCKED = (
+    "A table that must be changed is in use by another session, perhaps the running service. Stop it, or try"
+    " again at a quieter moment; the revision was rolled back."
+)
+
+
 def scripts() -> Path:
     """The folder of migrations: beside the package in a clone, inside it when installed from a wheel."""
     package = Path(str(alphapy.__file__)).parent
@@ -127,5 +133,7 @@ def _alembic(dsn: str, action: Callable[[Any, Any], None], **attributes: object)
     config.set_main_option("path_separator", "os")
     try:
         action(command, config)
+    except psycopg.errors.LockNotAvailable as error:
+        raise MigrationError(_LOCKED) from error
     except (CommandError, DBAPIError, psycopg.Error) as error:
         raise MigrationError(str(error).strip()) from error

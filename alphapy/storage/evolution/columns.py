@@ -38,7 +38,7 @@ def add_column(
     if column.default == SERIAL:
         _run(connection, f"ALTER TABLE {quoted(table)} ADD COLUMN {column_definition(name, column)}")
         return
-    constant = column.default is not None and column.default not in _MOMENTS and name != "guild_id"
+    constant = column.default is not None and column.default not in _MOMENTS
     first = f" DEFAULT {column.default}" if constant else ""
     _run(connection, f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {column.type}{first}")
     if column.default is not None and not constant:

@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from alphapy.storage import migrate
+from alphapy.storage.evolution import environment
 from alphapy.storage.evolution.environment import migrator
 from alphapy.storage.evolution.errors import MigrationError
 from tests.storage.schema.support import assert_newest, run, value
@@ -32,12 +33,12 @@ def stock_alembic(*arguments: str) -> list[str]:
 
 
 async def test_scenario_14_two_migrators_at_once(empty_database_url: str, tmp_path: Path) -> None:
-    environment = {"DATABASE_URL": empty_database_url, "PATH": "/usr/bin:/bin"}
+    variables = {"DATABASE_URL": empty_database_url, "PATH": "/usr/bin:/bin"}
     outcomes: list[tuple[int, bytes]] = []
 
     async def migrate_by_hand() -> None:
         done = await trio.run_process(
-            stock_alembic("upgrade", "head"), env=environment, cwd=tmp_path, capture_stderr=True, check=False
+            stock_alembic("upgrade", "head"), env=variables, cwd=tmp_path, capture_stderr=True, check=False
         )
         outcomes.append((done.returncode, done.stderr))
 
@@ -65,6 +66,17 @@ def test_a_second_migrator_gives_up_when_the_first_takes_too_long(empty_database
     assert caught.value.exit_code == 1
 
 
+def test_a_revision_does_not_wait_long_for_a_table_in_use(
+    at_027: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "LOCK_TIMEOUT", b"SET lock_timeout = '50ms'")
+    with psycopg.connect(at_027) as holder:
+        holder.execute("LOCK TABLE support_tickets IN ROW EXCLUSIVE MODE")
+        with pytest.raises(MigrationError, match="in use by another session"):
+            migrate.upgrade(at_027)
+    assert migrate.current(at_027) == "027_agent_nudge_state"
+
+
 async def test_scenario_25_killed_during_028(at_027: str) -> None:
     run(at_027, "INSERT INTO reminders (guild_id, name, channel_id) VALUES (5, 'tea', 9)")
     with psycopg.connect(at_027) as holder:
@@ -90,12 +102,12 @@ def test_stock_alembic_refuses_with_its_own_exit_code(database_url: str) -> None
         "INSERT INTO dead_letters (address, message_type, message, error, traceback, attempts)"
         " VALUES ('guild/5/faq', 'Asked', '{}', 'boom', '', 2)",
     )
-    environment = {"DATABASE_URL": database_url, "PATH": "/usr/bin:/bin"}
+    variables = {"DATABASE_URL": database_url, "PATH": "/usr/bin:/bin"}
     refused = subprocess.run(
-        stock_alembic("downgrade", "-1"), env=environment, capture_output=True, text=True, check=False
+        stock_alembic("downgrade", "-1"), env=variables, capture_output=True, text=True, check=False
     )
     assert refused.returncode == 3
     assert refused.stderr.splitlines()[-1].startswith("Refused: table dead_letters holds rows")
     permitted = stock_alembic("-x", "allow-data-loss", "downgrade", "-1")
-    subprocess.run(permitted, env=environment, check=True, capture_output=True)
+    subprocess.run(permitted, env=variables, check=True, capture_output=True)
     assert migrate.current(database_url) == migrate.revisions()[-2]
