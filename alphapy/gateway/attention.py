@@ -8,7 +8,7 @@ run through ``wait``: the loop looks at the verdict when it comes back.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
@@ -16,6 +16,8 @@ from alphapy.gateway.reconnect import Ending, EndKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+_T = TypeVar("_T")
 
 
 class Attention:
@@ -26,15 +28,14 @@ class Attention:
         self._scope: trio.CancelScope | None = None
 
     async def wait(
-        self, wait: Callable[..., Awaitable[object]], *arguments: object, deadline: float = math.inf
-    ) -> bool:
-        """Await this; False when the deadline has passed, or somebody wanted attention, first."""
+        self, wait: Callable[..., Awaitable[_T]], *arguments: object, deadline: float = math.inf
+    ) -> _T | None:
+        """What this gives; None when the deadline has passed, or somebody wanted attention, first."""
         if self.verdict is not None:
-            return False
+            return None
         with trio.CancelScope(deadline=deadline) as self._scope:
-            await wait(*arguments)
-            return True
-        return False
+            return await wait(*arguments)
+        return None
 
     def interrupt(self, ending: Ending) -> None:
         """Have the loop leave with this ending: the first one given counts, but a stop always does."""

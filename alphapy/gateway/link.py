@@ -68,7 +68,6 @@ class Link:
         self.ready_since: float | None = None
         self.resume_sent = False
         self.resume_answered = False
-        self.message: bytes | str = b""
 
     @property
     def greeted(self) -> bool:
@@ -85,19 +84,19 @@ class Link:
         self._heartbeat = Heartbeat(interval)
         self._limit = SendLimit(interval)
 
-    async def receive(self) -> None:
-        """Wait for the next message and put it into ``message``; the time counts as listening."""
+    async def receive(self) -> bytes | str:
+        """The next message; the time until it comes counts as listening."""
         if self._heartbeat is not None:
             self._heartbeat.listening(trio.current_time())
         try:
-            self.message = await self._connection.receive()
+            return await self._connection.receive()
         finally:
             if self._heartbeat is not None:
                 self._heartbeat.heard(trio.current_time())
 
-    def decode(self) -> list[Envelope | Malformed]:
-        """The payloads that the message received last completes; raises BrokenStream."""
-        return self._codec.feed(self.message)
+    def decode(self, message: bytes | str) -> list[Envelope | Malformed]:
+        """The payloads that this message completes; raises BrokenStream."""
+        return self._codec.feed(message)
 
     async def keep_beating(self, rng: random.Random, seq: Callable[[], int | None]) -> None:
         """Beat until cancelled or until the connection proves to be a zombie."""

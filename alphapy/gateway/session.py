@@ -26,20 +26,6 @@ class GatewaySession:
     resume_url: str
     seq: int = 0
 
-    def to_json(self) -> dict[str, str | int]:
-        """Plain values, for storage."""
-        return {"session_id": self.session_id, "resume_url": self.resume_url, "seq": self.seq}
-
-    @classmethod
-    def from_json(cls, data: dict[str, object]) -> GatewaySession | None:
-        """The session out of what :meth:`to_json` gave; None when it cannot be resumed from."""
-        session_id, resume_url, seq = data.get("session_id"), data.get("resume_url"), data.get("seq")
-        if not (isinstance(session_id, str) and session_id and isinstance(resume_url, str) and resume_url):
-            return None
-        if isinstance(seq, bool) or not isinstance(seq, int) or seq < 0:
-            return None
-        return cls(session_id=session_id, resume_url=resume_url, seq=seq)
-
 
 class SessionTrack:
     """Where a shard is in its session: the last event handed on, and the recent ones."""

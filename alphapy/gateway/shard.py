@@ -234,8 +234,6 @@ class Shard:
         wanted = requests.members(guild_id, query=query, limit=limit, user_ids=user_ids, nonce=nonce)
         return await link.send(Opcode.REQUEST_GUILD_MEMBERS, wanted, Urgency.ORDINARY)
 
-    # The loop.
-
     async def run(self) -> None:
         """Keep the session alive until :meth:`stop`; raises FatalClose where the operator has to act."""
         reconnection = Reconnection(self._patience)
@@ -306,23 +304,19 @@ class Shard:
         session = self._track.session
         if session is not None and not self._ask_for_address:
             return session.resume_url
-        urls: list[str] = []
-
-        async def ask() -> None:
-            urls.append(await self._find_gateway())
-
+        deadline = trio.current_time() + self._patience.find
         try:
-            in_time = await self._attention.wait(ask, deadline=trio.current_time() + self._patience.find)
+            found = await self._attention.wait(self._find_gateway, deadline=deadline)
         except (DiscordError, OSError) as error:
             return Ending(EndKind.UNREACHABLE, f"the gateway's address could not be had: {error}")
-        if not in_time:
-            return self._attention.verdict or Ending(
-                EndKind.UNREACHABLE, "the gateway's address did not come in time"
-            )
-        return urls[0]
+        if found is not None:
+            return found
+        late = Ending(EndKind.UNREACHABLE, "the gateway's address did not come in time")
+        return self._attention.verdict or late
 
-    async def _take_turn(self) -> None:
+    async def _take_turn(self) -> bool:
         self._permit = await self._identify.acquire(self.shard_id)
+        return True
 
     def _return_turn(self) -> None:
         if self._permit is not None:
@@ -331,19 +325,17 @@ class Shard:
 
     async def _converse(self, nursery: trio.Nursery, url: str) -> Ending:
         """Connect, listen, leave."""
-        opened: list[Connection] = []
         address = requests.gateway_address(url, self._compression.value)
-
-        async def dial() -> None:
-            opened.append(await nursery.start(hold, address, self._patience.connect, self._ssl_context))
-
         try:
-            if not await self._attention.wait(dial):
-                return Ending(EndKind.STOPPED)
+            connection: Connection | None = await self._attention.wait(
+                nursery.start, hold, address, self._patience.connect, self._ssl_context
+            )
         except Unreachable as error:
             return Ending(EndKind.UNREACHABLE, error.detail)
+        if connection is None:
+            return Ending(EndKind.STOPPED)
         link = self._link = Link(
-            opened[0], self._compression, on_trouble=self._attention.interrupt, within=self._patience.send
+            connection, self._compression, on_trouble=self._attention.interrupt, within=self._patience.send
         )
         link.deadline = trio.current_time() + self._patience.hello
         try:
@@ -359,23 +351,24 @@ class Shard:
     async def _listen(self, nursery: trio.Nursery, link: Link) -> Ending:
         """Read and act until something ends the connection."""
         while True:
-            wait = trio.sleep_forever if self._draining else link.receive
-            heard = await self._attention.wait(wait, deadline=link.deadline)
+            message: bytes | str | None = await self._attention.wait(
+                trio.sleep_forever if self._draining else link.receive, deadline=link.deadline
+            )
             if self._attention.verdict is not None:
                 return self._attention.verdict
-            if heard:
-                ending = await self._take(nursery, link)
+            if message is not None:
+                ending = await self._take(nursery, link, message)
                 if ending is not None:
                     return ending
             elif trio.current_time() >= link.deadline:
                 return Ending(EndKind.SILENT, f"nothing came while {self._state.value}")
 
-    async def _take(self, nursery: trio.Nursery, link: Link) -> Ending | None:
-        """Act on the payloads that the last message completes."""
+    async def _take(self, nursery: trio.Nursery, link: Link, message: bytes | str) -> Ending | None:
+        """Act on the payloads that a message completes."""
         try:
-            payloads = link.decode()
+            payloads = link.decode(message)
         except BrokenStream as error:
-            self._complaints.count(Malformed(error.kind, error.detail, len(link.message)))
+            self._complaints.count(Malformed(error.kind, error.detail, len(message)))
             return Ending(EndKind.BROKEN_STREAM, str(error))
         for payload in payloads:
             if isinstance(payload, Malformed):
@@ -437,8 +430,6 @@ class Shard:
             claim = requests.resume(token, session.session_id, session.seq)
             await link.send(Opcode.RESUME, claim, Urgency.SCHEDULED_BEAT)
         return None
-
-    # Dispatches.
 
     async def _dispatch(self, link: Link, payload: Envelope) -> Ending | None:
         """Hand on an event, READY and RESUMED included, after the shard has taken note of them."""

@@ -193,7 +193,8 @@ class Hostile:
         if chance < self.raw / 2:
             await peer.send_bytes(self.mutator.bytes(b"\x28\xb5\x2f\xfd" + self.mutator.payload()))
         elif chance < self.raw:
-            await peer.stream.send_all(self.frame())
+            async with peer.socket._stream_lock:  # an ACK may be on its way
+                await peer.stream.send_all(self.frame())
         else:
             payload = self.mutator.payload()
             if without_resume_address(payload):

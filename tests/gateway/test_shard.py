@@ -714,6 +714,37 @@ async def test_a_caller_that_gives_up_halfway_does_not_spoil_the_stream() -> Non
         assert bench.shard.statistics().reconnects == 0
 
 
+async def test_a_gateway_that_does_not_read_is_left() -> None:
+    async def deaf(peer: Peer) -> None:
+        peer.deaf = True
+        await peer.expect(8)
+
+    async with running(greeting(deaf, resuming), patience=attrs.evolve(QUICK, send=0.2)) as bench:
+        await bench.until("READY")
+        while await bench.shard.request_members(GuildId(5), query="x" * 1_000_000):
+            pass
+        await bench.until("RESUMED")
+        assert bench.shard.statistics().last_ending == "lost: a send took more than 0.2 s"
+
+
+async def test_an_address_that_does_not_come_is_asked_for_again() -> None:
+    asked = 0
+
+    async def find() -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await trio.sleep_forever()
+        return server.url
+
+    server = greeting()
+    async with running(server, find_gateway=find, patience=attrs.evolve(QUICK, find=0.05)) as bench:
+        await bench.until("READY")
+        assert bench.shard.statistics().last_ending == (
+            "unreachable: the gateway's address did not come in time"
+        )
+
+
 def test_a_request_names_at_most_a_hundred_members() -> None:
     with pytest.raises(ValueError, match="at most 100"):
         requests.members(GuildId(1), query="", limit=0, user_ids=[UserId(n) for n in range(101)], nonce=None)

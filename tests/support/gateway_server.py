@@ -61,6 +61,8 @@ class Peer:
     path: str
     query: dict[str, str]
     acks: bool = True
+    deaf: bool = False
+    """Read nothing more."""
     pieces: int | None = None
     """Cut every compressed message into pieces of this many bytes, a WebSocket message each."""
     beats: list[Any] = attrs.field(factory=list)
@@ -120,7 +122,7 @@ class Peer:
     async def read(self) -> None:
         """Receive until the client has left."""
         try:
-            while True:
+            while not self.deaf:
                 frame = json.loads(await self.socket.get_message())
                 if frame["op"] != 1:
                     self.inbox.append(frame)
@@ -132,6 +134,8 @@ class Peer:
         except _BROKEN:
             reason = self.socket.closed
             self.closed_with = reason.code if reason is not None else None
+        else:
+            await trio.sleep_forever()
         finally:
             self.left.set()
 
