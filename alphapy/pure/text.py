@@ -27,7 +27,7 @@ _LONGEST_CLUSTER = 64
 _MARKDOWN = re.compile(r"[\\`*_~|>\[\]]")
 _MENTION = re.compile(r"<@[!&]?\d{1,20}>|<#\d{1,20}>|@everyone|@here", re.IGNORECASE)
 _PING = re.compile(r"<(?=[@#])|@(?=everyone|here)", re.IGNORECASE)
-_URL = re.compile(r"(?:https?:)?//\S+|\bwww\.\S+", re.IGNORECASE)
+_URL = re.compile(r"https?://\S*|//\S+|\bwww\.\S*", re.IGNORECASE)
 _BLANKS = re.compile(r"[^\S\n]+")
 _FENCE = re.compile(r"``(?=`)")
 
@@ -68,7 +68,7 @@ def _boundary(text: str, position: int) -> int:
     for place in range(position, max(position - _LONGEST_CLUSTER, 0), -1):
         if not _joined(text, place):
             return place
-    return position
+    return 0 if position <= _LONGEST_CLUSTER else position
 
 
 def _joined(text: str, place: int) -> bool:

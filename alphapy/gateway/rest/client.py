@@ -107,6 +107,19 @@ class RestStatistics:
     limiter: LimiterStatistics
 
 
+@attrs.frozen
+class _Response:
+    """An answer as it came."""
+
+    answer: Answer
+    body: bytes = attrs.field(repr=False)
+    encoded: bool
+
+    @property
+    def status(self) -> int:
+        return self.answer.status
+
+
 @attrs.define(eq=False)
 class _Run:
     """One call under way."""
@@ -179,7 +192,7 @@ class RestClient:
         self._counters = _Counters()
         local = urlsplit(base_url).hostname in {"localhost", "127.0.0.1", "::1"}
         self._http = httpx.AsyncClient(
-            headers={"User-Agent": USER_AGENT},
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(self._patience.operation),
             limits=httpx.Limits(max_connections=self._limiter.most_in_flight, max_keepalive_connections=50),
             follow_redirects=False,
@@ -216,7 +229,7 @@ class RestClient:
         while True:
             ticket = await self._wait_for_turn(run)
             try:
-                response, answer = await self._attempt(run, ticket)
+                response = await self._attempt(run, ticket)
             except httpx.TransportError as failure:
                 self._counters.transport_failures += 1
                 error = run.error(DiscordErrorKind.TRANSPORT, str(failure) or type(failure).__name__)
@@ -224,14 +237,15 @@ class RestClient:
                 again = run.call.repeatable or isinstance(failure, _NEVER_SENT)
                 await self._pause_or_raise(run, error, again=again)
                 continue
-            except httpx.RequestError as failure:
-                raise run.error(DiscordErrorKind.MALFORMED, str(failure)) from failure
-            if response.is_success:
-                return response.content
+            if response.encoded:
+                raise run.error(DiscordErrorKind.MALFORMED, "compressed although we did not ask for it")
+            if 200 <= response.status < 300:
+                return response.body
+            answer = response.answer
             error = from_answer(
                 run.name,
-                response.status_code,
-                response.content,
+                response.status,
+                response.body,
                 retry_after=answer.retry_after or None,
                 attempts=run.attempts,
             )
@@ -260,24 +274,29 @@ class RestClient:
                 raise run.error(DiscordErrorKind.TIMED_OUT, "its turn came too late")
         return ticket
 
-    async def _attempt(self, run: _Run, ticket: Ticket) -> tuple[httpx.Response, Answer]:
+    async def _attempt(self, run: _Run, ticket: Ticket) -> _Response:
         with self._gate.permit(ticket) as permit:
-            request = self._build(run.call)
-            response = await self._send(run, permit, request)
-            answer = permit.answer = read_answer(response.status_code, response.headers, response.content)
-        self._counters.answers[f"{response.status_code // 100}xx"] += 1
-        return response, answer
+            response = await self._send(run, permit, self._build(run.call))
+            permit.answer = response.answer
+        self._counters.answers[f"{response.status // 100}xx"] += 1
+        return response
 
-    async def _send(self, run: _Run, permit: Permit, request: httpx.Request) -> httpx.Response:
+    async def _send(self, run: _Run, permit: Permit, request: httpx.Request) -> _Response:
         sent_before = run.sent
         permit.used = run.sent = True
         run.attempts += 1
         self._counters.requests += 1
         try:
-            return await self._http.send(request)
+            found = await self._http.send(request, stream=True)
         except _NEVER_SENT:
             permit.used, run.sent = False, sent_before
             raise
+        try:
+            body = b"".join([part async for part in found.aiter_raw()])
+        finally:
+            await _close(found)
+        answer = read_answer(found.status_code, found.headers, body)
+        return _Response(answer, body, found.headers.get("Content-Encoding", "identity") != "identity")
 
     def _build(self, call: Call) -> httpx.Request:
         route = call.target.route
@@ -323,3 +342,9 @@ class RestClient:
         self._counters.repeats += 1
         log.info("request repeated", extra={"route": run.name, "kind": error.kind.value, "pause": pause})
         await trio.sleep(pause)
+
+
+async def _close(response: httpx.Response) -> None:
+    """Give the connection back, or drop it if the body was not read to its end; cancelled or not."""
+    with trio.move_on_after(1.0, shield=True):
+        await response.aclose()

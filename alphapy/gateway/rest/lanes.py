@@ -22,12 +22,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from alphapy.gateway.rest.tickets import Priority, Refusal, TicketState
+from alphapy.gateway.rest.windows import MARGIN
 
 if TYPE_CHECKING:
     from alphapy.gateway.rest.answers import Bucket
-
-MARGIN = 0.005
-"""Seconds added to what headers say: they are rounded to milliseconds."""
 
 PROBE_PATIENCE = 10.0
 """Seconds. A first request on an unknown route ignores sibling buckets that are exhausted for longer than
@@ -90,6 +88,8 @@ class Lane:
     reset_from: float | None = None
     reset_until: float | None = None
     blocked_until: float = 0.0
+    ghosts: list[float] = attrs.field(factory=list)
+    """Until when each request without an answer may still be counted."""
     queue: list[tuple[int, int, Ticket]] = attrs.field(factory=list)
     listed: int | None = None
     """The number of the ticket under which the limiter has this lane among the ready ones."""
@@ -119,11 +119,13 @@ class Lane:
         if self.reset_until is not None and now >= self.reset_until:
             self.remaining = self.shape.limit
             self.reset_from = self.reset_until = None
-        room = self.remaining - self.in_flight - self.major.probes
+        if self.ghosts:
+            self.ghosts = [until for until in self.ghosts if until > now]
+        room = self.remaining - self.in_flight - self.major.probes - len(self.ghosts)
         return min(room, 1 - self.in_flight) if self.stage is Stage.PROBING else room
 
     def ready_at(self, now: float) -> float | None:
-        """When the next request may go: a time not after ``now``, a later one, or None: after an answer."""
+        """When the next request may go: ``now``; a later time to look again; None: after an answer."""
         at = self.window_at(now)
         if at is not None and self.stage is Stage.UNKNOWN:
             for sibling in self.major.lanes:
@@ -137,12 +139,13 @@ class Lane:
         return None if at is None else max(at, self.blocked_until)
 
     def window_at(self, now: float) -> float | None:
-        """The same, as far as this lane's own bucket is concerned."""
+        """When to look again as far as this lane's own bucket is concerned; ``now`` if a permit is free."""
         if self.free(now) >= 1:
             return now
-        busy = self.in_flight + self.major.probes
-        serial = self.stage in {Stage.UNKNOWN, Stage.PROBING} and self.in_flight
-        return None if serial or busy >= self.shape.limit else self.reset_until
+        if self.stage is Stage.UNKNOWN or (self.stage is Stage.PROBING and self.in_flight):
+            return None
+        changes = self.ghosts if self.reset_until is None else [self.reset_until, *self.ghosts]
+        return min(changes, default=None)
 
     def learn(self, bucket: Bucket, sent_at: float, now: float) -> None:
         """An answer came now to a request sent at ``sent_at``, and told the bucket's state in between."""
@@ -152,7 +155,7 @@ class Lane:
         since, until = sent_at + bucket.reset_after - MARGIN, now + bucket.reset_after + MARGIN
         if self.stage is not Stage.OPEN:
             self.stage = Stage.OPEN
-            self.remaining = min(bucket.remaining, self.remaining) if self.reset_until else bucket.remaining
+            self.remaining = bucket.remaining
         elif self.reset_until is not None and since > self.reset_until:
             self.remaining = bucket.remaining  # for certain a later window than the one we knew
             self.reset_from, self.reset_until = since, until
@@ -164,16 +167,16 @@ class Lane:
         self.reset_from = since if self.reset_from is None else max(since, self.reset_from)
         self.reset_until = until if self.reset_until is None else max(until, self.reset_until)
 
-    def lose(self, now: float) -> None:
-        """A request may have been counted, in this window or as the first of the next; nobody will tell."""
-        if self.stage in {Stage.UNKNOWN, Stage.UNLIMITED}:
-            return
-        self.free(now)
-        self.remaining -= 1
-        until = now + self.shape.window + MARGIN
-        self.reset_until = until if self.reset_until is None else max(until, self.reset_until)
+    def lose(self, ended: float) -> None:
+        """A request may be counted until ``ended``, in this window or as the first of another; who knows.
+
+        So it goes on taking up a permit until every window that it may be in is over.
+        """
+        if self.stage not in {Stage.UNKNOWN, Stage.UNLIMITED}:
+            self.ghosts.append(ended + self.shape.window + MARGIN)
 
     def idle(self, now: float) -> bool:
         """Whether forgetting the lane loses nothing."""
         quiet = not self.queue and not self.in_flight and now >= self.blocked_until
-        return quiet and (self.reset_until is None or now >= self.reset_until)
+        self.free(now)
+        return quiet and self.reset_until is None and not self.ghosts

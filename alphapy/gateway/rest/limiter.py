@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 GLOBAL_LIMIT = 50
 """Requests per second that Discord allows a bot of ordinary size."""
 
+STRAY = 1.0
+"""Seconds for which a request may still reach Discord after we have given it up."""
+
 _NO_BUCKET = ""
 _KEPT_LANES = 512
 """Idle lanes are swept when there are more lanes than this and than twice those of the last sweep."""
@@ -153,11 +156,12 @@ class Limiter:
     def finish(self, ticket: Ticket, answer: Answer | None, now: float) -> None:
         """A granted request was answered, or (None) sent without an answer ever coming."""
         lane = self._end(ticket)
+        ended = now if answer is not None else now + STRAY
         if not ticket.exempt:
-            self._window.done(now)
+            self._window.done(ended)
         if answer is None:
             for affected in (lane, *lane.major.lanes) if ticket.probe else (lane,):
-                affected.lose(now)
+                affected.lose(ended)
         else:
             self._learn(ticket, lane, answer, now)
         self._settle_all(lane.major, now)

@@ -51,7 +51,7 @@ class Route:
     def to(self, **parameters: int | str) -> Target:
         """The route with these parameters, URL-encoded; raises KeyError when one is missing."""
         values = {name: quote(str(parameters[name]), safe="") for name in self.parameters}
-        major = "/".join(values[name] for name in self.parameters if name in _MAJOR)
+        major = "/".join(f"{name}={values[name]}" for name in self.parameters if name in _MAJOR)
         return Target(self, self.template.format_map(values), major)
 
 

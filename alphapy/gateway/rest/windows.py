@@ -5,27 +5,32 @@ Pure: every method takes ``now``, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
+
+MARGIN = 0.005
+"""Seconds added to every wait: headers are rounded to milliseconds, and clocks tick differently."""
 
 
 class SlidingWindow:
     """At most ``limit`` requests in any ``seconds``, whenever in between each of them arrived.
 
     We know when a request was sent and when its answer came; Discord counted it somewhere in between. So a
-    permit is used from the sending until ``seconds`` after the answer. That holds against a fixed window,
-    a sliding one and a token bucket alike, and costs the round trip: 50 permits and 20 ms give 49 a second.
+    permit is used from the sending until ``seconds`` (and a margin) after the answer. That holds against a
+    fixed window, a sliding one and a token bucket alike, and costs the round trip: 50 permits and 20 ms give
+    49 a second.
     """
 
     def __init__(self, limit: int, seconds: float) -> None:
         self.limit = limit
         self._seconds = seconds
         self._in_flight = 0
-        self._free_again: deque[float] = deque()
+        self._free_again: list[float] = []
 
     def free(self, now: float) -> int:
         """Permits that may be taken now."""
         while self._free_again and self._free_again[0] <= now:
-            self._free_again.popleft()
+            heapq.heappop(self._free_again)
         return self.limit - self._in_flight - len(self._free_again)
 
     def take(self) -> None:
@@ -39,7 +44,7 @@ class SlidingWindow:
     def done(self, now: float) -> None:
         """The request was answered, or will never be."""
         self._in_flight -= 1
-        self._free_again.append(now + self._seconds)
+        heapq.heappush(self._free_again, now + self._seconds + MARGIN)
 
     @property
     def free_at(self) -> float | None:

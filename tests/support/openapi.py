@@ -1,0 +1,126 @@
+"""Requests checked against Discord's OpenAPI document, where it is at hand.
+
+The document lies beside the repository, at ``../shared/discord/openapi.json``. Tests skip without it:
+``discord = openapi.validator()``, then ``pytest.skip(openapi.ABSENT)`` if that is None.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import attrs
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+DOCUMENT = Path(__file__).resolve().parents[2].parent / "shared" / "discord" / "openapi.json"
+ABSENT = "Discord's OpenAPI document is not at hand (../shared/discord/openapi.json)"
+
+_URI = "discord:openapi"
+_PARAMETER = re.compile(r"\{([^}]+)\}")
+
+
+@attrs.frozen
+class _Template:
+    template: str
+    pattern: re.Pattern[str]
+    item: Mapping[str, Any]
+
+    @property
+    def literal_length(self) -> int:
+        return len(_PARAMETER.sub("", self.template))
+
+
+class RequestValidator:
+    """Tells what is wrong with a request, according to the document."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+        resource: Resource[Any] = Resource.from_contents(document, default_specification=DRAFT202012)
+        self._registry: Registry[Any] = Registry().with_resource(_URI, resource)
+        found = [
+            _Template(template, re.compile(_pattern(template)), item)
+            for template, item in document["paths"].items()
+        ]
+        self._templates = sorted(found, key=lambda template: -template.literal_length)
+
+    def violations(self, method: str, target: str, body: object = None) -> list[str]:
+        """What the document forbids about ``METHOD /path?query`` with this JSON body; empty when all is well.
+
+        ``body`` is None for a request without one; of a form with files it is the ``payload_json``.
+        ``target`` has no ``/api/v10``.
+        """
+        path, _, query = target.partition("?")
+        for template in self._templates:
+            match = template.pattern.fullmatch(path)
+            if match is not None and method.lower() in template.item:
+                return [
+                    f"{method} {template.template}: {problem}"
+                    for problem in self._problems(template, match, method.lower(), query, body)
+                ]
+        return [f"{method} {path}: no such operation"]
+
+    def _problems(
+        self, template: _Template, match: re.Match[str], method: str, query: str, body: object
+    ) -> Iterator[str]:
+        operation = template.item[method]
+        at = f"#/paths/{_escaped(template.template)}"
+        for number, parameter in enumerate(template.item.get("parameters", ())):
+            if parameter["in"] == "path":
+                value = unquote(match[_PARAMETER.findall(template.template).index(parameter["name"]) + 1])
+                yield from self._check(f"{at}/parameters/{number}/schema", value, parameter["name"])
+        known = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"}
+        for name, _value in parse_qsl(query, keep_blank_values=True):
+            if name not in known:
+                yield f"no query parameter {name!r}"
+        described = operation.get("requestBody")
+        if described is None:
+            if body is not None:
+                yield "has no body"
+        elif body is None:
+            if described.get("required"):
+                yield "needs a body"
+        elif "application/json" in described["content"]:
+            schema = f"{at}/{method}/requestBody/content/application~1json/schema"
+            yield from self._check(schema, body, "body")
+
+    def _check(self, pointer: str, value: object, name: str) -> Iterator[str]:
+        validator = Draft202012Validator({"$ref": _URI + pointer}, registry=self._registry)
+        for error in validator.iter_errors(value):
+            deepest = best_match([error]) or error
+            yield f"{name}{_path(deepest)}: {_brief(deepest.message)}"
+
+
+@functools.cache
+def validator() -> RequestValidator | None:
+    """The validator, or None where the document is not at hand."""
+    if not DOCUMENT.is_file():
+        return None
+    return RequestValidator(json.loads(DOCUMENT.read_bytes()))
+
+
+def _pattern(template: str) -> str:
+    return "".join("([^/]+)" if _PARAMETER.fullmatch(part) else re.escape(part) for part in _parts(template))
+
+
+def _parts(template: str) -> list[str]:
+    return re.split(r"(\{[^}]+\})", template)
+
+
+def _escaped(template: str) -> str:
+    return template.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:60]} … {text[-120:]}"
+
+
+def _path(error: ValidationError) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
