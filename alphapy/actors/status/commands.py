@@ -9,6 +9,7 @@ import psutil
 import trio
 
 from alphapy.actors.embeds import Colour
+from alphapy.actors.kernel.address import Lane
 from alphapy.actors.kernel.bus import Answered
 from alphapy.actors.settings.snapshot import SettingsUnavailable
 from alphapy.actors.status import listing
@@ -202,7 +203,8 @@ class StatusCommands:
         if everywhere and not invocation.is_owner:
             raise AccessDenied(Access.OWNER)
         guild_id = None if everywhere else (invocation.interaction.guild_id or 0)
-        flushed = await self._wiring.bus.ask(TRACKER, FlushTracker(), timeout=FLUSH_WITHIN)
+        # On the lane of the entries, so that all that were told before are stored.
+        flushed = await self._wiring.bus.ask(TRACKER, FlushTracker(), timeout=FLUSH_WITHIN, lane=Lane.NORMAL)
         try:
             async with self._wiring.pool.transaction(COMPONENT, read_only=True) as tx:
                 total = await audit.total(tx, guild_id, days=days)

@@ -1,6 +1,8 @@
-"""What may be asked of the command tracker, and what it tells itself."""
+"""What may be told to or asked of the actors of status, and what they tell themselves."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import attrs
 
@@ -18,3 +20,37 @@ class FlushTracker(Request[bool]):
 @attrs.frozen
 class FlushTick:
     """To itself: it is time to store what is queued."""
+
+
+HEALTH_HISTORY = Address.process("health_history")
+"""Where every answer of ``GET /api/health`` is told, to be kept."""
+
+
+@attrs.frozen(kw_only=True)
+class RecordHealth:
+    """Keep one answer of ``GET /api/health`` (spec/schema.md 2.6)."""
+
+    service: str
+    version: str
+    uptime_seconds: int
+    db_status: str
+    guild_count: int | None
+    active_commands_24h: int | None
+    gpt_status: str | None
+    database_pool_size: int | None
+    checked_at: datetime
+
+
+@attrs.frozen
+class KeepHistory:
+    """Begin to clean up by and by; told once, when the service starts."""
+
+
+@attrs.frozen
+class StoreTick:
+    """To itself: try again to store what could not be stored."""
+
+
+@attrs.frozen
+class PruneTick:
+    """To itself: it is time to delete what is too old."""

@@ -21,6 +21,7 @@ from typing_extensions import override
 from alphapy.actors.kernel.actor import Actor, Context
 from alphapy.actors.status.messages import FlushTick, FlushTracker
 from alphapy.gateway.invocation import Outcome
+from alphapy.pure.text import well_formed
 from alphapy.storage import audit
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 
@@ -48,7 +49,7 @@ class CommandTracker(Actor):
         super().__init__(context)
         self._pool = pool
         self._queue: deque[audit.AuditEntry] = deque()
-        self._in_doubt = False
+        self._in_doubt = 0
         self._tick_is_due = False
         self._dropped = 0
         self._warned_at = -WARN_AFTER
@@ -78,14 +79,15 @@ class CommandTracker(Actor):
     def _enqueue(self, outcome: Outcome) -> None:
         if len(self._queue) >= CAPACITY:
             self._queue.popleft()
+            self._in_doubt = max(self._in_doubt - 1, 0)
             self._dropped += 1
             self._warn()
-        error = None if outcome.error is None else outcome.error.replace("\x00", "")[:MAX_ERROR]
+        error = None if outcome.error is None else well_formed(outcome.error)[:MAX_ERROR]
         self._queue.append(
             audit.AuditEntry(
                 guild_id=outcome.guild_id,
                 user_id=outcome.user_id,
-                command_name=outcome.path or "unknown",
+                command_name=well_formed(outcome.path) or "unknown",
                 command_type=outcome.kind,
                 success=outcome.success,
                 error_message=error,
@@ -113,7 +115,6 @@ class CommandTracker(Actor):
             while self._queue:
                 await self._store_batch()
         except (DatabaseUnavailable, DatabaseBusy) as error:
-            self._in_doubt |= isinstance(error, DatabaseUnavailable) and error.in_doubt
             log.warning(
                 "the command tracker waits for the database",
                 extra={"event": "tracker_waits", "queued": len(self._queue), "error": str(error)},
@@ -122,19 +123,25 @@ class CommandTracker(Actor):
         return True
 
     async def _store_batch(self) -> None:
-        batch = tuple(islice(self._queue, BATCH))
         if self._in_doubt:
-            stored = await self._pool.run(COMPONENT, lambda tx: audit.contains(tx, batch[0]), idempotent=True)
-            self._in_doubt = False
-            if stored:
-                self._dequeue(len(batch))
-                return
-        await self._insert(batch)
+            await self._settle_doubt()
+        elif self._queue:
+            await self._insert(tuple(islice(self._queue, BATCH)))
+
+    async def _settle_doubt(self) -> None:
+        """Find out whether the batch whose commit was in doubt is stored; if so, take it off the queue."""
+        first = self._queue[0]
+        if await self._pool.run(COMPONENT, lambda tx: audit.contains(tx, first), idempotent=True):
+            self._dequeue(self._in_doubt)
+        self._in_doubt = 0
 
     async def _insert(self, batch: tuple[audit.AuditEntry, ...]) -> None:
         """Store a batch and take it off the queue; halve it where the database refuses its data."""
         try:
             await self._pool.run(COMPONENT, lambda tx: audit.insert_many(tx, batch))
+        except DatabaseUnavailable as error:
+            self._in_doubt = len(batch) if error.in_doubt else 0
+            raise
         except psycopg.DataError as error:
             if len(batch) == 1:
                 log.warning(

@@ -1,0 +1,133 @@
+"""A guild's settings actor: one change at a time, exact history, tolerant reading."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from alphapy.actors.kernel.address import Address
+from alphapy.actors.kernel.bus import Answered
+from alphapy.actors.kernel.supervision import ChildSpec
+from alphapy.actors.settings.actor import GuildSettings
+from alphapy.actors.settings.board import SettingsBoard
+from alphapy.actors.settings.definitions import registry as setting_registry
+from alphapy.actors.settings.listeners import Listeners
+from alphapy.actors.settings.messages import Changed, ChangeSetting, Rejected, Unchanged
+from alphapy.features import BuiltFeatures
+from alphapy.gateway.events import decode
+from alphapy.gateway.guilds import GuildCache
+from alphapy.pure.ids import GuildId
+from tests.support.actors import ask, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from alphapy.actors.kernel.registry import Registry
+    from alphapy.storage.pool import Pool
+
+GUILD = GuildId(100)
+SETTINGS = Address.guild(GUILD, "settings")
+GUILD_CREATE = b"""
+{"id": "100", "name": "Lighthouse", "owner_id": "1", "members": [], "threads": [],
+ "roles": [{"id": "100", "name": "@everyone", "permissions": "0"},
+           {"id": "200", "name": "Bot", "permissions": "0", "managed": true},
+           {"id": "201", "name": "Staff", "permissions": "0"}],
+ "channels": [{"id": "300", "type": 0, "name": "general"}, {"id": "301", "type": 4, "name": "tickets"}]}
+"""
+
+
+@asynccontextmanager
+async def house(pool: Pool) -> AsyncIterator[tuple[Registry, SettingsBoard]]:
+    guilds = GuildCache()
+    guilds.apply(decode("GUILD_CREATE", GUILD_CREATE))
+    boards: list[SettingsBoard] = []
+
+    def actor(context: Any) -> GuildSettings:
+        listeners = Listeners(registry, registry, BuiltFeatures())
+        return GuildSettings(context, pool=pool, board=boards[0], guilds=guilds, listeners=listeners)
+
+    async with running(settings=ChildSpec(factory=actor)) as registry:
+        boards.append(SettingsBoard(setting_registry(), registry))
+        yield registry, boards[0]
+
+
+def set_to(value: Any, scope: str = "embedwatcher", key: str = "reminder_offset_minutes") -> ChangeSetting:
+    return ChangeSetting(scope=scope, key=key, value=value, actor_id=9)
+
+
+async def test_settings_34_concurrent_changes_form_an_unbroken_chain(pool: Pool) -> None:
+    async with house(pool) as (registry, board):
+        async with trio.open_nursery() as nursery:
+            for minutes in range(1, 21):
+                nursery.start_soon(ask, registry, SETTINGS, set_to(minutes))
+        last = board.snapshot(GUILD).number("embedwatcher", "reminder_offset_minutes")
+    async with pool.transaction("test") as tx:
+        chain = await tx.fetch_all("SELECT old_value, new_value FROM settings_history ORDER BY id")
+    assert len(chain) == 20
+    assert [old for old, _ in chain] == [None, *(new for _, new in chain[:-1])]
+    assert chain[-1][1] == last
+
+
+async def test_a_change_is_visible_when_its_reply_comes(pool: Pool) -> None:
+    async with house(pool) as (registry, board):
+        changed = await ask(registry, SETTINGS, set_to(4320))
+        assert isinstance(changed, Changed)
+        assert board.snapshot(GUILD).number("embedwatcher", "reminder_offset_minutes") == 4320
+        assert isinstance(await ask(registry, SETTINGS, set_to("4320")), Unchanged)
+        assert isinstance(await ask(registry, SETTINGS, set_to(None)), Changed)
+        assert board.snapshot(GUILD).number("embedwatcher", "reminder_offset_minutes") == 60
+
+
+async def test_what_does_not_fit_is_rejected_with_what_it_must_be(pool: Pool) -> None:
+    cases = [
+        (set_to(4321), "between 0 and 4320"),
+        (set_to(300, "ticketbot", "category_id"), "a category"),
+        (set_to(301, "system", "log_channel_id"), "a text or announcement channel"),
+        (set_to(999, "system", "log_channel_id"), "a text or announcement channel"),
+        (set_to(100, "ticketbot", "staff_role_id"), "neither @everyone nor managed"),
+        (set_to(200, "ticketbot", "staff_role_id"), "neither @everyone nor managed"),
+        (set_to(999, "ticketbot", "staff_role_id"), "neither @everyone nor managed"),
+    ]
+    async with house(pool) as (registry, _board):
+        for request, words in cases:
+            rejected = await ask(registry, SETTINGS, request)
+            assert isinstance(rejected, Rejected), request
+            assert words in rejected.expected
+        assert isinstance(await ask(registry, SETTINGS, set_to(201, "ticketbot", "staff_role_id")), Changed)
+        assert isinstance(await ask(registry, SETTINGS, set_to(301, "ticketbot", "category_id")), Changed)
+        unknown = Address.guild(GuildId(101), "settings")
+        rejected = await ask(registry, unknown, set_to(300, "system", "log_channel_id"))
+        assert isinstance(rejected, Rejected)
+        assert "once Discord has sent" in rejected.expected
+
+
+async def test_settings_33_an_undecodable_row_does_not_stop_the_others(pool: Pool, caplog: Any) -> None:
+    async with pool.transaction("test") as tx:
+        await tx.execute(
+            """
+            INSERT INTO bot_settings (guild_id, scope, key, value) VALUES
+                (100, 'system', 'log_channel_id', '"not-an-int"'),
+                (100, 'system', 'rules_channel_id', '"300"'),
+                (100, 'growth', 'enabled', '"false"'),
+                (100, 'nobody', 'knows', '1')
+            """
+        )
+    async with house(pool) as (_registry, board):
+        with trio.fail_after(5):
+            snapshot = await board.fresh(GUILD, max_age=0)
+        assert snapshot.snowflake("system", "log_channel_id") is None
+        assert snapshot.snowflake("system", "rules_channel_id") == 300
+        assert not snapshot.enabled("growth")
+    events = [getattr(record, "event", "") for record in caplog.records]
+    assert events.count("settings_undecodable") == 1
+
+
+async def test_settings_11_a_gate_is_closed_while_the_database_is_away(pool: Pool) -> None:
+    async with house(pool) as (registry, board):
+        async with pool.transaction("test") as tx:
+            await tx.execute("ALTER TABLE bot_settings RENAME TO hidden_settings")
+        board.snapshot(GUILD)
+        reply = await registry.ask(SETTINGS, set_to(5), timeout=2)
+        assert not isinstance(reply, Answered)
