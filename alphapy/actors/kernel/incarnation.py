@@ -186,13 +186,16 @@ class Incarnation:
         end = End.STOPPED
         try:
             async with trio.open_nursery() as nursery:
-                self._nursery = nursery
                 if self._deadlines is not None:
                     nursery.cancel_scope.deadline = self._deadlines.drain
-                end = await self._receive(await self._load())
+                self._nursery = nursery
+                try:
+                    end = await self._receive(await self._load())
+                finally:
+                    # Before the nursery closes, when it would raise instead of refusing.
+                    self._nursery = None
                 nursery.cancel_scope.cancel(reason=f"{self.address} has ended")
         finally:
-            self._nursery = None
             self._cell.counters.busy_since = None
         actor, deadlines = self._actor, self._deadlines
         if end is End.STOPPED and actor is not None and deadlines is not None:

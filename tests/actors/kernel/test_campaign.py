@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 import trio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -51,6 +51,16 @@ class Plan:
 
 
 @settings(max_examples=80)
+@example(
+    steps=[
+        Step("tell", 1, 0.0),
+        Step("tell", 1, 0.0),
+        Step("child crash", 1, 0.0),
+        Step("tell", 1, 0.0),
+        Step("child crash", 1, 0.0),
+    ],
+    batched=False,
+)
 @given(st.lists(STEPS, max_size=25), st.booleans())
 def test_nothing_is_lost_whatever_happens(steps: list[Step], batched: bool) -> None:
     plan = Plan()

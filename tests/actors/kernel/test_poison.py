@@ -294,3 +294,25 @@ async def test_a_batch_may_be_handed_on_to_be_handled_one_by_one(autojump_clock:
             house.registry.tell(ONE, Note(number))
     assert sizes == [5]
     assert journal.numbers == [0, 1, 3, 4]
+
+
+async def test_a_message_in_hand_while_a_child_meets_an_outage_is_not_suspected(
+    autojump_clock: MockClock,
+) -> None:
+    async def need_database() -> None:
+        await trio.lowlevel.checkpoint()
+        raise Unavailable
+
+    async def on_handle(context: Context, message: object) -> None:
+        if message == Note(1) and trio.current_time() < 30:
+            context.start(need_database)
+            await trio.sleep(1)
+
+    journal = Journal(on_handle=on_handle)
+    async with running({PROBE: probe_spec(journal)}) as house:
+        house.registry.tell(ONE, Note(1))
+        await trio.sleep(60)
+        assert (house.found().failed, house.found().parked) == (0, 0)
+        assert house.found().postponed >= 5
+        assert house.found().outage_seconds == 0
+    assert journal.numbers == [1]

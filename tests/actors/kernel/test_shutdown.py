@@ -211,14 +211,14 @@ async def test_a_failed_actor_gets_one_more_try_only_for_what_it_still_has(
             await trio.sleep(1)
 
     journal = Journal(on_load=on_load, on_handle=on_handle)
-    async with running({PROBE: probe_spec(journal, restarts=0)}) as house:
+    async with running({PROBE: probe_spec(journal, restarts=0, stop_within=100.0)}) as house:
         house.registry.tell(ONE, Note(0))
         await trio.testing.wait_all_tasks_blocked()
         journal.context.start(fail_at_once)
         await trio.testing.wait_all_tasks_blocked()
         for number in range(queued):
             house.registry.tell_event(ONE, Note(number))
-        report, took = await stop(house.registry, 60)
+        report, took = await stop(house.registry, 200)
         assert took == pytest.approx(0)
         assert [left.messages for left in report.leftovers] == ([queued] if queued else [])
 
