@@ -93,6 +93,8 @@ class Feature:
     actors: tuple[ActorDef, ...] = ()
     listens_to: frozenset[str] = frozenset()
     """Settings scopes whose changes are told to the guild's running actor of this feature."""
+    first_messages: tuple[tuple[Address, object], ...] = ()
+    """What is told, and to whom, once when the service starts: an actor begins with its first message."""
 
 
 @attrs.frozen(kw_only=True)

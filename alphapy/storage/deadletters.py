@@ -91,6 +91,40 @@ async def recent(tx: Transaction, limit: int) -> list[ParkedLetter]:
     ]
 
 
+@attrs.frozen(kw_only=True)
+class Headline:
+    """A letter without its message and traceback."""
+
+    id: int
+    address: str
+    message_type: str
+    error: str
+    attempts: int
+    created_at: datetime
+
+
+async def headlines(tx: Transaction, limit: int) -> list[Headline]:
+    """The newest letters of every guild, newest first, without what members wrote."""
+    rows = await tx.fetch_all(
+        """
+        SELECT id, address, message_type, error, attempts, created_at
+        FROM dead_letters ORDER BY created_at DESC, id DESC LIMIT %s
+        """,
+        (limit,),
+    )
+    return [
+        Headline(
+            id=number,
+            address=address,
+            message_type=message_type,
+            error=error,
+            attempts=attempts,
+            created_at=created_at,
+        )
+        for number, address, message_type, error, attempts, created_at in rows
+    ]
+
+
 async def count(tx: Transaction) -> int:
     """How many letters there are."""
     return int(await tx.fetch_value("SELECT count(*) FROM dead_letters"))

@@ -38,6 +38,41 @@ class _Sums:
             self.handling += health.handling
 
 
+@attrs.define(kw_only=True)
+class Tally:
+    """A kind being summed up: begun with those that have ended, and the living are added one by one."""
+
+    pattern: str
+    started: int
+    ended: int
+    _sums: _Sums
+    _running: int = attrs.field(default=0, init=False)
+    _failed_actors: int = attrs.field(default=0, init=False)
+    _depth: int = attrs.field(default=0, init=False)
+    _oldest: float = attrs.field(default=0.0, init=False)
+
+    def add(self, health: ActorHealth) -> None:
+        """Add one that lives."""
+        self._sums.add(health)
+        self._running += 1
+        self._failed_actors += health.state is ActorState.FAILED
+        self._depth += health.urgent_depth + health.normal_depth
+        self._oldest = max(self._oldest, health.oldest_seconds)
+
+    def total(self) -> KindStatistics:
+        """The sums."""
+        return KindStatistics(
+            pattern=self.pattern,
+            running=self._running,
+            failed_actors=self._failed_actors,
+            depth=self._depth,
+            oldest_seconds=self._oldest,
+            started=self.started,
+            ended=self.ended,
+            **attrs.asdict(self._sums, recurse=False),
+        )
+
+
 class Kind:
     """All actors registered under one pattern."""
 
@@ -67,19 +102,15 @@ class Kind:
         self._ended += 1
         self._sums.add(cell.health())
 
+    def tally(self) -> Tally:
+        """The sums over those that have ended, to which the living are to be added."""
+        return Tally(
+            pattern=self.pattern, started=self._started, ended=self._ended, sums=attrs.evolve(self._sums)
+        )
+
     def statistics(self) -> KindStatistics:
         """Sums over all of them."""
-        sums = attrs.evolve(self._sums)
-        living = [cell.health() for cell in self.cells.values()]
-        for health in living:
-            sums.add(health)
-        return KindStatistics(
-            pattern=self.pattern,
-            running=len(living),
-            failed_actors=sum(health.state is ActorState.FAILED for health in living),
-            depth=sum(health.urgent_depth + health.normal_depth for health in living),
-            oldest_seconds=max((health.oldest_seconds for health in living), default=0.0),
-            started=self._started,
-            ended=self._ended,
-            **attrs.asdict(sums, recurse=False),
-        )
+        tally = self.tally()
+        for cell in self.cells.values():
+            tally.add(cell.health())
+        return tally.total()

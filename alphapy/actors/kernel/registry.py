@@ -9,6 +9,7 @@ reaches that nursery: only an essential actor that keeps failing ends :meth:`Reg
 from __future__ import annotations
 
 import contextvars
+import heapq
 import logging
 import math
 from functools import partial
@@ -28,6 +29,7 @@ from alphapy.actors.kernel.deadletters import DeadLetters, DeadLetterSink, DeadL
 from alphapy.actors.kernel.health import ActorHealth, ActorState, KindStatistics
 from alphapy.actors.kernel.kinds import Kind
 from alphapy.actors.kernel.mailbox import Envelope
+from alphapy.actors.kernel.survey import Survey, survey
 
 if TYPE_CHECKING:
     import random
@@ -214,7 +216,7 @@ class Registry(Bus):
         return () if kind is None else tuple(sorted(cell.address for cell in kind.cells.values()))
 
     def health(self) -> tuple[ActorHealth, ...]:
-        """Every actor there is now, by address. Costs some 10 µs each."""
+        """Every actor there is now, by address. Costs some 10 µs each: for many, see :meth:`page`."""
         return tuple(cell.health() for _, cell in sorted(self._cells.items()))
 
     def find(self, address: Address) -> ActorHealth | None:
@@ -222,8 +224,20 @@ class Registry(Bus):
         cell = self._cells.get(address.path)
         return None if cell is None else cell.health()
 
+    def page(self, *, limit: int, after: str = "", under: str = "") -> tuple[ActorHealth, ...]:
+        """The first ``limit`` actors, by address, of those behind ``after`` that begin with ``under``."""
+        paths = (path for path in self._cells if path > after and path.startswith(under))
+        return tuple(self._cells[path].health() for path in heapq.nsmallest(limit, paths))
+
+    async def survey(self, *, worst: int) -> Survey:
+        """The actors summed by pattern, those included that have ended, and the ``worst`` of those there are.
+
+        Looks at a few at a time, so that it never holds up the others.
+        """
+        return await survey(self._kinds.values(), worst=worst)
+
     def statistics(self) -> tuple[KindStatistics, ...]:
-        """The actors summed by pattern, those included that have ended, for metrics."""
+        """The actors summed by pattern, those included that have ended, all at once."""
         return tuple(kind.statistics() for kind in self._kinds.values())
 
     def dead_letters(self) -> DeadLetterStatistics:

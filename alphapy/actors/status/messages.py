@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import attrs
 
 from alphapy.actors.kernel.address import Address, Request
+from alphapy.storage.health import HealthRow
 
 TRACKER = Address.process("command_tracker")
 """Where every finished invocation is told (:class:`alphapy.gateway.invocation.Outcome`)."""
@@ -26,19 +25,11 @@ HEALTH_HISTORY = Address.process("health_history")
 """Where every answer of ``GET /api/health`` is told, to be kept."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class RecordHealth:
-    """Keep one answer of ``GET /api/health`` (spec/schema.md 2.6)."""
+    """Keep one answer of ``GET /api/health``."""
 
-    service: str
-    version: str
-    uptime_seconds: int
-    db_status: str
-    guild_count: int | None
-    active_commands_24h: int | None
-    gpt_status: str | None
-    database_pool_size: int | None
-    checked_at: datetime
+    row: HealthRow
 
 
 @attrs.frozen
