@@ -274,7 +274,9 @@ class Person:
         if opener.source_message_id is not None:
             stored = self.world.messages.by_channel[opener.place.id].get(opener.source_message_id)
             message = None if stored is None else self.world.messages.json(stored, self.id)
-        return self._interact(Kind.MODAL, opener.application_id, opener.place.id, data, message=message)
+        return self._interact(
+            Kind.MODAL, opener.application_id, opener.place.id, data, message=message, opener=opener
+        )
 
     def view(self, interaction_id: int) -> InteractionView:
         """An interaction of one's own, seen again."""
@@ -284,11 +286,18 @@ class Person:
         return InteractionView(self, interaction)
 
     def _interact(
-        self, kind: Kind, application_id: int, channel_id: int, data: JSON, *, message: JSON | None = None
+        self,
+        kind: Kind,
+        application_id: int,
+        channel_id: int,
+        data: JSON,
+        *,
+        message: JSON | None = None,
+        opener: Interaction | None = None,
     ) -> InteractionView:
         place = self.world.channels.visible(self.id, channel_id)
         interaction = self.world.interactions.create(
-            kind, application_id, self.id, place, data, message=message
+            kind, application_id, self.id, place, data, message=message, opener=opener
         )
         return InteractionView(self, interaction)
 

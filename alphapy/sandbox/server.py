@@ -18,7 +18,7 @@ from alphapy.sandbox import limits
 from alphapy.sandbox.faults import Faults
 from alphapy.sandbox.gateway.server import GatewayServer
 from alphapy.sandbox.handle import EXTENSION, Sandbox
-from alphapy.sandbox.page.page import blueprint
+from alphapy.sandbox.page import page
 from alphapy.sandbox.rest.api import Api
 from alphapy.sandbox.world.storage import keep_saved
 
@@ -90,8 +90,8 @@ def make_app(api: Api, world: World) -> QuartTrio:
 
     app.add_url_rule("/api/<path:path>", "api", call, methods=METHODS)
     app.add_url_rule("/attachments/<int:channel_id>/<int:attachment_id>/<filename>", "attachment", attachment)
-    app.config["SANDBOX_WORLD"] = world
-    app.register_blueprint(blueprint)
+    app.config[page.WORLD] = world
+    app.register_blueprint(page.blueprint)
     return app
 
 

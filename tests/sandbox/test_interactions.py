@@ -426,6 +426,11 @@ async def test_a_modal_from_a_button_can_update_its_message() -> None:
         assert heard["data"]["components"][0]["components"][0]["value"] == "old"
         await here.callback(heard, 7, {"content": "Changed"})
         assert alan.visible_messages(here.channel())[0]["content"] == "Changed"
+        await here.rest.post(here.webhook(heard), json={"content": "And more"})
+        metadata = alan.visible_messages(here.channel())[1]["interaction_metadata"]
+        assert (metadata["type"], metadata["original_response_message_id"]) == (5, str(message_id))
+        triggering = metadata["triggering_interaction_metadata"]
+        assert (triggering["type"], triggering["interacted_message_id"]) == (3, str(message_id))
 
 
 @pytest.mark.parametrize("kind", [1, 6, 7, 8, 10, 99, None, "x"])

@@ -10,6 +10,7 @@ import pytest
 
 from alphapy.sandbox.demo import demo_world
 from alphapy.sandbox.tuning import Tuning
+from alphapy.sandbox.world.applications import shaped_token
 from alphapy.sandbox.world.permissions import Right
 from tests.sandbox.clients import JSON, Running, gateway, running
 
@@ -328,7 +329,12 @@ async def test_threads() -> None:
         assert (await here.rest.post(f"{thread}/messages", json={"content": "in it"})).status_code == 200
         alan = here.demo.users["alan"]
         assert (await here.rest.put(f"{thread}/thread-members/{alan}")).status_code == 204
+        assert (await bot.until("THREAD_MEMBERS_UPDATE"))["added_members"][0]["user_id"] == str(alan)
         assert (await here.rest.delete(f"{thread}/thread-members/{alan}")).status_code == 204
+        assert (await bot.until("THREAD_MEMBERS_UPDATE"))["removed_member_ids"] == [str(alan)]
+        for _ in range(2):
+            assert (await here.rest.put(f"{thread}/thread-members/@me")).status_code == 204
+        assert _code(await here.rest.put(f"{here.general}/thread-members/@me")) == (404, 10003)
         assert (await here.rest.get(thread)).json()["message_count"] == 1
         edited = await here.rest.patch(thread, json={"name": "done", "archived": True, "locked": True})
         assert edited.json()["thread_metadata"]["archived"] is True
@@ -364,6 +370,9 @@ async def test_roles_obey_the_hierarchy() -> None:
         alan = f"/guilds/{here.demo.guild_id}/members/{here.demo.users['alan']}"
         assert (await here.rest.put(f"{alan}/roles/{made['id']}")).status_code == 204
         assert (await bot.until("GUILD_MEMBER_UPDATE"))["roles"] == [made["id"]]
+        assert (await here.rest.put(f"{alan}/roles/{made['id']}")).status_code == 204
+        assert (await here.rest.delete(f"{alan}/roles/{made['id']}")).status_code == 204
+        assert (await bot.until("GUILD_MEMBER_UPDATE"))["roles"] == []
         assert (await here.rest.put(f"{alan}/roles/{made['id']}")).status_code == 204
         assert (await here.rest.delete(f"{base}/{made['id']}")).status_code == 204
         assert (await here.rest.get(alan)).json()["roles"] == []
@@ -420,6 +429,7 @@ async def test_bans() -> None:
         assert (await bot.until("GUILD_BAN_ADD"))["user"]["id"] == str(alan)
         assert (await here.rest.get(at)).json()["reason"] == "spam é"
         assert len((await here.rest.get(f"{guild}/bans")).json()) == 1
+        assert (await here.rest.get(f"{guild}/bans?after={alan}")).json() == []
         assert here.sandbox.requests.of("PUT /guilds/{guild_id}/bans/{user_id}")[0].reason == "spam é"
         with pytest.raises(Exception, match="banned"):
             here.demo.world.members.join(here.demo.guild_id, alan)
@@ -469,6 +479,8 @@ async def test_the_bots_own_account_and_guilds() -> None:
         assert (await here.rest.get(f"/users/{here.demo.owner_id}")).json()["username"] == "ada"
         guilds = (await here.rest.get("/users/@me/guilds")).json()
         assert [guild["name"] for guild in guilds] == ["Lighthouse"]
+        with_counts = (await here.rest.get("/users/@me/guilds?with_counts=true")).json()
+        assert with_counts[0]["approximate_member_count"] == 6
         counted = (await here.rest.get(f"/guilds/{here.demo.guild_id}?with_counts=true")).json()
         assert counted["approximate_member_count"] == 6
         assert len((await here.rest.get(f"/guilds/{here.demo.guild_id}/channels")).json()) == 6
@@ -483,8 +495,9 @@ async def test_requests_without_a_token_a_route_or_a_number() -> None:
         for token in ("", "Bot wrong", here.demo.token):
             answer = await here.rest.get("/users/@me", headers={"Authorization": token})
             assert answer.status_code == 401
-        by_id = {"Authorization": f"Bot sandbox.{here.demo.application_id}"}
-        assert (await here.rest.get("/users/@me", headers=by_id)).is_success
+        for token in (f"sandbox.{here.demo.application_id}", shaped_token(here.demo.application_id)):
+            headers = {"Authorization": f"Bot {token}"}
+            assert (await here.rest.get("/users/@me", headers=headers)).is_success
         assert _code(await here.rest.get("/nothing/here")) == (404, 0)
         assert (await here.rest.put("/gateway")).status_code == 405
         assert _code(await here.rest.get("/channels/abc")) == (400, 50035)

@@ -83,7 +83,7 @@ async def open_direct(call: Call) -> Answer:
 
 def _partial(call: Call, guild_id: int) -> JSON:
     guild = call.world.guilds.peek(guild_id)
-    return {
+    shown: JSON = {
         "id": str(guild.id),
         "name": guild.name,
         "icon": None,
@@ -92,6 +92,9 @@ def _partial(call: Call, guild_id: int) -> JSON:
         "permissions": str(call.world.access.in_guild(call.by, guild)),
         "features": guild.record["features"],
     }
+    if call.query.get("with_counts", "").lower() in {"true", "1"}:
+        shown["approximate_member_count"] = shown["approximate_presence_count"] = len(guild.members)
+    return shown
 
 
 ROUTES = (

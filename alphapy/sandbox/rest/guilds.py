@@ -140,7 +140,9 @@ async def list_bans(call: Call) -> Answer:
     """The guild's bans."""
     guild = _guild(call)
     call.world.access.require_in_guild(call.by, guild, Right.BAN_MEMBERS)
-    return Answer(list(guild.bans.values())[: call.number("limit", 1000, 1000)])
+    after, before = call.optional_id("after") or 0, call.optional_id("before")
+    ids = sorted(user for user in guild.bans if user > after and (before is None or user < before))
+    return Answer([guild.bans[user] for user in ids[: call.number("limit", 1000, 1000)]])
 
 
 async def get_ban(call: Call) -> Answer:

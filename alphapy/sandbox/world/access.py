@@ -91,9 +91,7 @@ class Access:
         }
 
     def _in_private_thread(self, user_id: int, place: Place) -> bool:
-        if str(user_id) in place.channel.get("thread_member_ids", ()):
+        if place.guild is None or user_id in place.guild.thread_members.get(place.id, ()):
             return True
-        rights = (
-            permissions.in_channel(place.guild, place.channel, user_id, self._ids.now()) if place.guild else 0
-        )
+        rights = permissions.in_channel(place.guild, place.channel, user_id, self._ids.now())
         return bool(rights & permissions.Right.MANAGE_THREADS)

@@ -161,20 +161,13 @@ class Answers:
     def _provenance(self, interaction: Interaction) -> JSON:
         application_id = str(interaction.application_id)
         user = self._users.get(interaction.user_id)
-        metadata: JSON = {
-            "id": str(interaction.id),
-            "type": int(interaction.kind),
-            "user": user,
-            "authorizing_integration_owners": interaction.payload["authorizing_integration_owners"],
-        }
         fields: JSON = {
             "type": CHAT_INPUT if interaction.kind is Kind.COMMAND else 0,
             "webhook_id": application_id,
             "application_id": application_id,
-            "interaction_metadata": metadata,
+            "interaction_metadata": self._metadata(interaction),
         }
         if interaction.kind is Kind.COMMAND:
-            metadata["name"] = interaction.name
             fields["interaction"] = {
                 "id": str(interaction.id),
                 "type": 2,
@@ -192,6 +185,23 @@ class Answers:
                 reference["guild_id"] = str(interaction.place.guild_id)
             fields |= {"type": REPLY, "message_reference": reference, "referenced_message_of": str(answered)}
         return fields
+
+    def _metadata(self, interaction: Interaction) -> JSON:
+        metadata: JSON = {
+            "id": str(interaction.id),
+            "type": int(interaction.kind),
+            "user": self._users.get(interaction.user_id),
+            "authorizing_integration_owners": interaction.payload["authorizing_integration_owners"],
+        }
+        if interaction.kind is Kind.COMMAND:
+            metadata["name"] = interaction.name
+        if interaction.kind is Kind.COMPONENT:
+            metadata["interacted_message_id"] = str(interaction.source_message_id)
+        if interaction.opener is not None:
+            metadata["triggering_interaction_metadata"] = self._metadata(interaction.opener)
+        if interaction.original_id is not None:
+            metadata["original_response_message_id"] = str(interaction.original_id)
+        return metadata
 
     def _message(self, interaction: Interaction, message_id: int | None) -> Stored:
         wanted = interaction.original_id if message_id is None else message_id

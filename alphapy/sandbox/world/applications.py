@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import attrs
@@ -30,6 +31,12 @@ class Application:
     tokens: list[str] = attrs.field(factory=list)
 
 
+def shaped_token(application_id: int) -> str:
+    """A token in the form of Discord's: its first part is the application's id, and some clients read it."""
+    encoded = base64.b64encode(str(application_id).encode()).decode().rstrip("=")
+    return f"{encoded}.sandbox.token"
+
+
 class Applications:
     """Every application by id."""
 
@@ -52,9 +59,10 @@ class Applications:
         return application
 
     def by_token(self, token: str) -> Application | None:
-        """Whose token this is: ``sandbox.<application id>`` or one that the application was given."""
+        """Whose token this is: ``sandbox.<id>``, a :func:`shaped_token`, or one the application was given."""
         for application in self.known.values():
-            if token == f"{TOKEN_PREFIX}{application.id}" or token in application.tokens:
+            usual = (f"{TOKEN_PREFIX}{application.id}", shaped_token(application.id))
+            if token in usual or token in application.tokens:
                 return application
         return None
 
@@ -74,12 +82,15 @@ class Applications:
             "team": None,
             "bot": user,
             "flags": (1 << 13) | (1 << 15) | (1 << 19),
-            "summary": "",
+            "flags_new": str((1 << 13) | (1 << 15) | (1 << 19)),
+            "explicit_content_filter": 0,
+            "eligible_oauth2_scopes": [],
             "type": None,
-            "hook": True,
             "redirect_uris": [],
             "interactions_endpoint_url": None,
             "role_connections_verification_url": None,
-            "approximate_guild_count": 0,
+            "approximate_guild_count": 1,
+            "approximate_user_install_count": 0,
+            "approximate_user_authorization_count": 0,
             "integration_types_config": {"0": {}},
         }

@@ -140,6 +140,7 @@ class Channels:
         thread_id = message_id or self._ids.next()
         thread = self._new_thread(place, thread_id, by, body, public=public)
         guild.channels[thread_id] = thread
+        guild.thread_members[thread_id] = [by]
         self._guilds.where[thread_id] = guild.id
         self._tell("THREAD_CREATE", {**thread, "newly_created": True})
         return thread
@@ -149,22 +150,14 @@ class Channels:
         place = self.visible(by, channel_id)
         if user_id != by:
             self._access.require(by, place, Right.SEND_MESSAGES_IN_THREADS)
-        members = place.channel.setdefault("thread_member_ids", [])
-        if str(user_id) not in members:
-            members.append(str(user_id))
-            place.channel["member_count"] = len(members)
-            self._tell("THREAD_UPDATE", place.channel)
+        self._set_thread_member(place, user_id, joined=True)
 
     def leave_thread(self, by: int, channel_id: int, user_id: int) -> None:
         """Take a member out of a thread."""
         place = self.visible(by, channel_id)
         if user_id != by:
             self._access.require(by, place, Right.MANAGE_THREADS)
-        members = place.channel.setdefault("thread_member_ids", [])
-        if str(user_id) in members:
-            members.remove(str(user_id))
-            place.channel["member_count"] = len(members)
-            self._tell("THREAD_UPDATE", place.channel)
+        self._set_thread_member(place, user_id, joined=False)
 
     def type(self, by: int, channel_id: int) -> None:
         """Show that somebody is typing."""
@@ -195,7 +188,6 @@ class Channels:
             "message_count": 0,
             "total_message_sent": 0,
             "member_count": 1,
-            "thread_member_ids": [str(by)],
             "flags": 0,
             "thread_metadata": {
                 "archived": False,
@@ -205,6 +197,34 @@ class Channels:
                 "locked": False,
             },
         }
+
+    def _set_thread_member(self, place: Place, user_id: int, *, joined: bool) -> None:
+        if place.guild is None or place.channel["type"] not in THREAD_TYPES:
+            raise refused(Code.UNKNOWN_CHANNEL)
+        members = place.guild.thread_members.setdefault(place.id, [])
+        if (user_id in members) == joined:
+            return
+        if joined:
+            members.append(user_id)
+        else:
+            members.remove(user_id)
+        place.channel["member_count"] = len(members)
+        entry = {
+            "id": str(place.id),
+            "user_id": str(user_id),
+            "join_timestamp": self._ids.stamp(),
+            "flags": 0,
+        }
+        data: JSON = {
+            "id": str(place.id),
+            "guild_id": str(place.guild.id),
+            "member_count": len(members),
+            "added_members": [entry] if joined else [],
+            "removed_member_ids": [] if joined else [str(user_id)],
+        }
+        self._feed.emit(
+            Happening(name="THREAD_MEMBERS_UPDATE", data=data, guild_id=place.guild.id, channel_id=place.id)
+        )
 
     def _edit_thread(self, by: int, place: Place, body: JSON) -> JSON:
         thread = place.channel
@@ -224,6 +244,7 @@ class Channels:
         is_thread = channel["type"] in THREAD_TYPES
         self._tell("THREAD_DELETE" if is_thread else "CHANNEL_DELETE", channel)
         del guild.channels[int(channel["id"])]
+        guild.thread_members.pop(int(channel["id"]), None)
         del self._guilds.where[int(channel["id"])]
 
     def _tell(self, name: str, channel: JSON) -> None:

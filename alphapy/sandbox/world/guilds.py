@@ -35,6 +35,7 @@ class Guild:
     channels: dict[int, JSON] = attrs.field(factory=dict)
     members: dict[int, JSON] = attrs.field(factory=dict)
     bans: dict[int, JSON] = attrs.field(factory=dict)
+    thread_members: dict[int, list[int]] = attrs.field(factory=dict)
 
     @property
     def owner_id(self) -> int:

@@ -62,6 +62,8 @@ class Interaction:
     created: float
     payload: JSON
     source_message_id: int | None = None
+    opener: Interaction | None = None
+    """The interaction that opened the modal which this one submits."""
     state: State = State.WAITING
     response_type: int | None = None
     original_id: int | None = None
@@ -108,6 +110,7 @@ class Interactions:
         data: JSON,
         *,
         message: JSON | None = None,
+        opener: Interaction | None = None,
     ) -> Interaction:
         """A new interaction, sent to the application's gateway sessions."""
         interaction = Interaction(
@@ -120,6 +123,7 @@ class Interactions:
             created=self._monotonic(),
             payload={"data": data},
             source_message_id=None if message is None else int(message["id"]),
+            opener=opener,
         )
         interaction.payload = self._payload(interaction, data, message)
         self.known[interaction.id] = interaction

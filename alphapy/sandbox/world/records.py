@@ -76,6 +76,7 @@ def guild_record(guild_id: int, name: str, owner_id: int) -> JSON:
         "banner": None,
         "description": None,
         "home_header": None,
+        "incidents_data": None,
         "emojis": [],
         "stickers": [],
         "features": [],

@@ -124,6 +124,7 @@ def _guild_json(guild: Guild) -> JSON:
         "channels": list(guild.channels.values()),
         "members": {str(user): member for user, member in guild.members.items()},
         "bans": {str(user): ban for user, ban in guild.bans.items()},
+        "thread_members": {str(thread): members for thread, members in guild.thread_members.items()},
     }
 
 
@@ -140,6 +141,7 @@ def _fill(world: World, state: JSON) -> None:
             {int(channel["id"]): channel for channel in entry["channels"]},
             {int(user): member for user, member in entry["members"].items()},
             {int(user): ban for user, ban in entry["bans"].items()},
+            {int(thread): members for thread, members in entry["thread_members"].items()},
         )
         world.guilds.known[guild.id] = guild
         world.guilds.where.update(dict.fromkeys(guild.channels, guild.id))

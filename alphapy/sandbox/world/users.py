@@ -28,6 +28,7 @@ class Users:
             "avatar": None,
             "public_flags": 0,
             "flags": 0,
+            "primary_guild": None,
         }
         if bot:
             record["bot"] = True
