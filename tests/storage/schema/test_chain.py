@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import sqlalchemy
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy.pool import NullPool
 
 from alphapy.storage import migrate
@@ -70,6 +73,10 @@ def alembic(dsn: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def stock_config(stdout: io.StringIO) -> Config:
+    return Config(ROOT / "alembic.ini", stdout=stdout)
+
+
 def test_revision_ids_are_the_published_ones_and_known_without_alembic() -> None:
     config = Config()
     config.set_main_option("script_location", str(migrate.scripts()))
@@ -86,15 +93,22 @@ def test_every_table_belongs_to_an_area() -> None:
     assert {table.name for area in AREAS for table in area.TABLES} == set(METADATA.tables)
 
 
-def test_scenario_1_empty_to_newest_with_stock_alembic(empty_database_url: str) -> None:
+def test_scenario_1_empty_to_newest_with_stock_alembic(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert alembic(empty_database_url, "upgrade", "head").returncode == 0
-    assert f"{migrate.head()} (head)" in alembic(empty_database_url, "current").stdout
     assert_newest(empty_database_url)
     report = migrate.check(empty_database_url)
     assert report.extra == ()
     assert str(report) == "The schema is what this version expects."
-    checked = alembic(empty_database_url, "check")
-    assert (checked.returncode, checked.stdout.strip()) == (0, "No new upgrade operations detected.")
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    said = io.StringIO()
+    command.current(stock_config(said))
+    command.check(stock_config(said))
+    assert said.getvalue().split("\n")[:2] == [
+        f"{migrate.head()} (head)",
+        "No new upgrade operations detected.",
+    ]
 
 
 def test_the_chain_builds_exactly_what_the_metadata_creates(
@@ -109,11 +123,14 @@ def test_the_chain_builds_exactly_what_the_metadata_creates(
     assert migrated == catalog(empty_database_url)
 
 
-def test_scenario_2_a_second_upgrade_changes_nothing(database_url: str) -> None:
+def test_scenario_2_a_second_upgrade_changes_nothing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = catalog(database_url), run(database_url, "SELECT xmin, version_num FROM alembic_version")
     migrate.upgrade(database_url)
     migrate.upgrade(database_url, migrate.head())
-    assert alembic(database_url, "upgrade", "head").returncode == 0
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    command.upgrade(stock_config(io.StringIO()), "head")
     assert (
         catalog(database_url),
         run(database_url, "SELECT xmin, version_num FROM alembic_version"),
@@ -185,12 +202,13 @@ def test_the_start_path_imports_neither_alembic_nor_sqlalchemy(database_url: str
     assert done.stdout.strip() == "[]"
 
 
-def test_stock_alembic_says_what_it_needs(database_url: str) -> None:
-    homeless = alembic("", "current")
-    assert "DATABASE_URL" in homeless.stderr + homeless.stdout
-    offline = alembic(database_url, "upgrade", "head", "--sql")
-    assert offline.returncode != 0
-    assert "no offline" in offline.stderr + offline.stdout
+def test_stock_alembic_says_what_it_needs(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    with pytest.raises(CommandError, match="Set DATABASE_URL"):
+        command.current(stock_config(io.StringIO()))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    with pytest.raises(CommandError, match="no offline"):
+        command.upgrade(stock_config(io.StringIO()), "head", sql=True)
 
 
 def test_unknown_revisions_are_named(database_url: str) -> None:

@@ -63,7 +63,7 @@ DAMAGES = [damage for table in TABLES.values() for damage in _damages(table)]
 
 
 @settings(
-    max_examples=6,
+    max_examples=5,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
