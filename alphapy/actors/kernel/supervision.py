@@ -84,7 +84,7 @@ class Supervision:
         outlived the window; until then it is tried again at the ceiling only.
         """
         within_intensity = self._window.record(now)
-        if self._failed and lived >= self._spec.within:
+        if lived >= self._spec.within:
             self._failed = False
         if not self._failed and within_intensity:
             return Verdict.RESTART, self._spec.backoff.delay(self._window.recent(now), rng)
