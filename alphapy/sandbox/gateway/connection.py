@@ -6,7 +6,6 @@ its session to be resumed, unless the client closed with 1000 or 1001 or the ses
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,24 +18,12 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from alphapy.sandbox import limits
 from alphapy.sandbox.faults import ArmedGatewayFault, Faults, GatewayFault
 from alphapy.sandbox.gateway import compression, intents
+from alphapy.sandbox.gateway.codes import Close, Op
 
 if TYPE_CHECKING:
     from alphapy.sandbox.errors import JSON
     from alphapy.sandbox.gateway.sessions import GatewaySession, Sessions
     from alphapy.sandbox.world.world import World
-
-DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, VOICE = 0, 1, 2, 3, 4
-RESUME, RECONNECT, REQUEST_MEMBERS, INVALID_SESSION, HELLO, ACK, SOUNDBOARD = 6, 7, 8, 9, 10, 11, 31
-
-UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED, AUTHENTICATION_FAILED = 4001, 4002, 4003, 4004
-ALREADY_AUTHENTICATED, INVALID_SEQ, RATE_LIMITED, TIMED_OUT = 4005, 4007, 4008, 4009
-INVALID_SHARD, SHARDING_REQUIRED, INVALID_VERSION, INVALID_INTENTS, DISALLOWED_INTENTS = (
-    4010,
-    4011,
-    4012,
-    4013,
-    4014,
-)
 
 ENDING = frozenset(
     {GatewayFault.DROP, GatewayFault.RECONNECT, GatewayFault.INVALID_SESSION, GatewayFault.CLOSE}
@@ -112,13 +99,13 @@ class Connection:
     def _open(self, path: str) -> None:
         query = {key: values[-1] for key, values in parse_qs(urlsplit(path).query).items()}
         hello = {"heartbeat_interval": int(self._tuning.heartbeat_interval * 1000), "_trace": ["sandbox"]}
-        self._control.append(msgspec.json.encode({"t": None, "s": None, "op": HELLO, "d": hello}))
+        self._control.append(_control(Op.HELLO, data=hello))
         self._heartbeat_due = self._world.monotonic() + self._tuning.heartbeat_interval * 2
         if query.get("v", "10") not in {"9", "10"}:
-            raise Closing(INVALID_VERSION, "The API version is not served")
+            raise Closing(Close.INVALID_VERSION, "The API version is not served")
         encode = compression.encoder(query.get("compress"))
         if encode is None or query.get("encoding", "json") != "json":
-            raise Closing(DECODE_ERROR, "The encoding or compression is unknown")
+            raise Closing(Close.DECODE_ERROR, "The encoding or compression is unknown")
         self._encode = encode
 
     async def _finish(self, closing: Closing) -> None:
@@ -159,46 +146,46 @@ class Connection:
             self._window = _Window(now, 0)
         self._window.count += 1
         if self._window.count > self._tuning.sends_per_window:
-            raise Closing(RATE_LIMITED, "Too many payloads in a minute")
+            raise Closing(Close.RATE_LIMITED, "Too many payloads in a minute")
 
     def _receive(self, payload: JSON) -> None:
         op, data = payload.get("op"), payload.get("d")
-        if op == HEARTBEAT:
+        if op == Op.HEARTBEAT:
             self._on_heartbeat()
-        elif op == IDENTIFY:
+        elif op == Op.IDENTIFY:
             self._on_identify(data)
-        elif op == RESUME:
+        elif op == Op.RESUME:
             self._on_resume(data)
-        elif op not in {PRESENCE, VOICE, REQUEST_MEMBERS, SOUNDBOARD}:
-            raise Closing(UNKNOWN_OPCODE, "The opcode is unknown")
+        elif op not in {Op.PRESENCE, Op.VOICE, Op.REQUEST_MEMBERS, Op.SOUNDBOARD}:
+            raise Closing(Close.UNKNOWN_OPCODE, "The opcode is unknown")
         elif self._session is None:
-            raise Closing(NOT_AUTHENTICATED, "Identify first")
-        elif op == REQUEST_MEMBERS and isinstance(data, dict):
+            raise Closing(Close.NOT_AUTHENTICATED, "Identify first")
+        elif op == Op.REQUEST_MEMBERS and isinstance(data, dict):
             self._sessions.members_chunks(self._session, data)
 
     def _on_heartbeat(self) -> None:
         self._heartbeat_due = self._world.monotonic() + self._tuning.heartbeat_interval * 2
         application_id = 0 if self._session is None else self._session.application_id
         if self._faults.due(application_id, frozenset({GatewayFault.WITHHOLD_ACKS})) is None:
-            self._push(b'{"t":null,"s":null,"op":11,"d":null}')
+            self._push(_control(Op.ACK))
 
     def _on_identify(self, data: Any) -> None:
         if self._session is not None:
-            raise Closing(ALREADY_AUTHENTICATED, "Already identified")
+            raise Closing(Close.ALREADY_AUTHENTICATED, "Already identified")
         if not isinstance(data, dict) or not isinstance(data.get("token"), str):
-            raise Closing(DECODE_ERROR, "Identify is malformed")
+            raise Closing(Close.DECODE_ERROR, "Identify is malformed")
         application = self._world.applications.by_token(data["token"].removeprefix("Bot "))
         if application is None:
-            raise Closing(AUTHENTICATION_FAILED, "Authentication failed")
+            raise Closing(Close.AUTHENTICATION_FAILED, "Authentication failed")
         shard = _shard(data.get("shard"))
         wanted = data.get("intents")
         if not isinstance(wanted, int) or wanted < 0 or wanted & ~intents.KNOWN:
-            raise Closing(INVALID_INTENTS, "The intents are invalid")
+            raise Closing(Close.INVALID_INTENTS, "The intents are invalid")
         if wanted & intents.PRIVILEGED & ~application.allowed_intents:
-            raise Closing(DISALLOWED_INTENTS, "A privileged intent is not allowed")
+            raise Closing(Close.DISALLOWED_INTENTS, "A privileged intent is not allowed")
         self._require_shards(application.id, shard)
         if not self._sessions.admit(application.id, shard[0]):
-            self._push(b'{"t":null,"s":null,"op":9,"d":false}')
+            self._push(_control(Op.INVALID_SESSION, data=False))
             return
         session = self._sessions.create(application.id, wanted, shard)
         self._sessions.open_with_guilds(session, self._resume_url)
@@ -210,26 +197,26 @@ class Connection:
             return
         guilds = sum(1 for _ in self._world.guilds.of_user(application_id))
         if guilds > most * shard[1]:
-            raise Closing(SHARDING_REQUIRED, "The bot is in too many guilds for so few shards")
+            raise Closing(Close.SHARDING_REQUIRED, "The bot is in too many guilds for so few shards")
 
     def _on_resume(self, data: Any) -> None:
         if self._session is not None:
-            raise Closing(ALREADY_AUTHENTICATED, "Already identified")
+            raise Closing(Close.ALREADY_AUTHENTICATED, "Already identified")
         if not isinstance(data, dict) or not isinstance(data.get("seq"), int):
-            raise Closing(DECODE_ERROR, "Resume is malformed")
+            raise Closing(Close.DECODE_ERROR, "Resume is malformed")
         application = self._world.applications.by_token(str(data.get("token")).removeprefix("Bot "))
         if application is None:
-            raise Closing(AUTHENTICATION_FAILED, "Authentication failed")
+            raise Closing(Close.AUTHENTICATION_FAILED, "Authentication failed")
         session = self._sessions.find(data.get("session_id"))
         if session is None or session.application_id != application.id:
-            self._push(b'{"t":null,"s":null,"op":9,"d":false}')
+            self._push(_control(Op.INVALID_SESSION, data=False))
             return
         if data["seq"] > session.seq:
             self._sessions.end(session)
-            raise Closing(INVALID_SEQ, "The sequence number is in the future")
+            raise Closing(Close.INVALID_SEQ, "The sequence number is in the future")
         if not session.covers(data["seq"]):
             self._sessions.end(session)
-            self._push(b'{"t":null,"s":null,"op":9,"d":false}')
+            self._push(_control(Op.INVALID_SESSION, data=False))
             return
         session.resume()
         self._attach(session, data["seq"])
@@ -272,7 +259,7 @@ class Connection:
         if session is None:
             return False
         if session.wake != self._rouse:
-            raise Closing(4000, "The session was resumed elsewhere")
+            raise Closing(Close.UNKNOWN_ERROR, "The session was resumed elsewhere")
         fault = self._faults.due(session.application_id, ENDING)
         if fault is not None:
             self._strike(session, fault)
@@ -289,7 +276,7 @@ class Connection:
             return
         frame = session.frame(number)
         if frame is None:
-            raise Closing(4000, "The client is too slow")
+            raise Closing(Close.UNKNOWN_ERROR, "The client is too slow")
         self._sent = number
         if self._due(session, GatewayFault.TRUNCATE):
             encoded = self._encode(frame)
@@ -315,9 +302,9 @@ class Connection:
         if fault.kind is GatewayFault.CLOSE:
             raise Closing(fault.close_code, "A scripted fault")
         if fault.kind is GatewayFault.RECONNECT:
-            self._push(b'{"t":null,"s":null,"op":7,"d":null}')
+            self._push(_control(Op.RECONNECT))
             return
-        self._push(b'{"t":null,"s":null,"op":9,"d":%b}' % json.dumps(fault.resumable).encode())
+        self._push(_control(Op.INVALID_SESSION, data=fault.resumable))
         self._leave(session, resumable=fault.resumable)
 
     def _leave(self, session: GatewaySession, *, resumable: bool) -> None:
@@ -337,19 +324,23 @@ class Connection:
         while True:
             pause = self._heartbeat_due - self._world.monotonic()
             if pause <= 0:
-                raise Closing(TIMED_OUT, "No heartbeat came")
+                raise Closing(Close.TIMED_OUT, "No heartbeat came")
             await trio.sleep(pause)
+
+
+def _control(op: Op, *, data: object = None) -> bytes:
+    return msgspec.json.encode({"t": None, "s": None, "op": int(op), "d": data})
 
 
 def _decoded(message: str | bytes) -> JSON:
     if len(message) > limits.GATEWAY_PAYLOAD:
-        raise Closing(DECODE_ERROR, "The payload is too large")
+        raise Closing(Close.DECODE_ERROR, "The payload is too large")
     try:
         payload = msgspec.json.decode(message)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Closing(DECODE_ERROR, "The payload is no JSON") from None
+        raise Closing(Close.DECODE_ERROR, "The payload is no JSON") from None
     if not isinstance(payload, dict):
-        raise Closing(DECODE_ERROR, "The payload is no object")
+        raise Closing(Close.DECODE_ERROR, "The payload is no object")
     return payload
 
 
@@ -358,7 +349,7 @@ def _shard(value: Any) -> tuple[int, int]:
         return 0, 1
     fits = isinstance(value, list) and len(value) == 2 and all(isinstance(n, int) for n in value)
     if not fits or not 0 <= value[0] < value[1]:
-        raise Closing(INVALID_SHARD, "The shard is invalid")
+        raise Closing(Close.INVALID_SHARD, "The shard is invalid")
     return value[0], value[1]
 
 
