@@ -7,7 +7,6 @@ import random
 from typing import TYPE_CHECKING
 
 import attrs
-from quart_trio import QuartTrio
 
 from alphapy.actors.dead_letters import StoredDeadLetters
 from alphapy.actors.feature import ServiceInfo, Wiring
@@ -29,10 +28,13 @@ from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
 from alphapy.gateway.shards import ShardPlan, Shards
 from alphapy.pure.clock import Clock
+from alphapy.storage import migrate
 from alphapy.storage import settings as settings_storage
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 from alphapy.storage.pool import Pool
 from alphapy.version import CODENAME, VERSION
+from alphapy.web.app import build_app
+from alphapy.web.sources import ServiceFacts, Sources
 
 if TYPE_CHECKING:
     from alphapy.config import Config
@@ -44,6 +46,9 @@ log = logging.getLogger("alphapy.service")
 
 EVENT_BUDGET = 50_000
 """Gateway events that may be queued in all mailboxes together before the shards stop reading."""
+
+GUILDS_WITHIN = 15.0
+"""Seconds after READY in which the guilds are expected to arrive (spec/operations.md 5.1, phase 6)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -80,8 +85,8 @@ class Service:
         self.port = 0
         self.stopping = False
         self.settings_loaded = False
-        self.web = QuartTrio("alphapy.web")
         self._build()
+        self.web = build_app(self._sources())
 
     def _build(self) -> None:
         catalogue = BuiltFeatures()
@@ -100,6 +105,7 @@ class Service:
                 info=self.info,
             )
         )
+        self._first_messages = [told for feature in features for told in feature.first_messages]
         for feature in features:
             for actor in feature.actors:
                 self.registry.register(actor.pattern, actor.spec)
@@ -150,14 +156,54 @@ class Service:
             extra={"event": "settings_loaded", "rows": len(rows), "unknown_rows": unknown},
         )
 
+    def tell_first(self) -> None:
+        """Start the actors that work without being asked; the registry runs by now."""
+        for address, message in self._first_messages:
+            self.registry.tell(address, message)
+
+    @property
+    def gateway_ready(self) -> bool:
+        """Whether every shard is ready and the guilds have arrived, or have had their time."""
+        return self.shards.ready and (
+            not self.guilds.awaited
+            or all(shard.in_state >= GUILDS_WITHIN for shard in self.shards.statistics())
+        )
+
     @property
     def is_ready(self) -> bool:
-        """Whether the gateway is connected and the settings are there."""
-        return self.settings_loaded and self.shards.ready and not self.stopping
+        """Whether the gateway is ready and the settings are there."""
+        return self.settings_loaded and self.gateway_ready and not self.stopping
 
     def removed(self, guild_id: GuildId) -> None:
         """Forget a guild that the bot has left; its rows stay for a return."""
         self.settings.forget(guild_id)
+
+    def _sources(self) -> Sources:
+        """What the web looks at."""
+        return Sources(
+            clock=self.clock,
+            facts=ServiceFacts(
+                name=self.config.service_name,
+                version=self.info.version,
+                codename=self.info.codename,
+                started_at=self.info.started_at,
+                revision=migrate.head(),
+            ),
+            api_key=self.config.api_key,
+            trusted_proxies=self.config.trusted_proxy_count,
+            pool=self.pool,
+            bus=self.registry,
+            actors=self.registry,
+            shards=self.shards,
+            budget=self.budget.statistics,
+            router=self.router.statistics,
+            rest=self.rest.statistics,
+            dispatcher=self.dispatcher.statistics,
+            guild_count=lambda: self.guilds.count,
+            gateway_ready=lambda: self.gateway_ready,
+            settings_loaded=lambda: self.settings_loaded,
+            stopping=lambda: self.stopping,
+        )
 
     def _owner_of(self, guild_id: GuildId) -> int | None:
         guild = self.guilds.get(guild_id)

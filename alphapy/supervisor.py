@@ -129,6 +129,7 @@ async def _run(
         service.port = await nursery.start(serve_web, service.web, service.config.host, service.config.port)
         await service.load_settings()
         await nursery.start(service.registry.run)
+        service.tell_first()
         await nursery.start(service.dispatcher.run)
         nursery.start_soon(_connect, service, name="gateway")
         log.info("the service is up", extra={"event": "service_up", "port": service.port})

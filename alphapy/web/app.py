@@ -1,0 +1,121 @@
+"""The web application: every route, and the conventions that all of them share (spec/api.md 7.1).
+
+It owns no resources: it looks at what the supervisor hands it and tells actors what it wants done. When it
+fails: a handler that takes too long is given up (504), one too many at once is refused (503), an unforeseen
+error ends in :mod:`alphapy.web.errors`; a client that goes away cancels its handler and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+from quart import g, request
+from quart_trio import QuartTrio
+from typing_extensions import override
+
+from alphapy.web import auth, errors, health, metrics, tree
+from alphapy.web.census import Census
+from alphapy.web.console import pages
+from alphapy.web.errors import ApiError
+from alphapy.web.probe import DatabaseProbe
+
+if TYPE_CHECKING:
+    from quart.ctx import RequestContext
+    from quart.typing import ResponseReturnValue, ResponseTypes
+    from quart.wrappers import Request
+
+    from alphapy.web.sources import Sources
+
+log = logging.getLogger("alphapy.web")
+
+BODY_LIMIT: Final = 256 * 1024
+"""Bytes of a request's body."""
+
+HANDLER_SECONDS: Final = 10.0
+"""How long a handler may take."""
+
+CONCURRENT: Final = 100
+"""Requests that are answered at the same time (spec/api.md 8)."""
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_ALWAYS: Final = frozenset({"/status", "/api/health", "/api/ready"})
+"""What tells how the service is doing answers while it stops, too."""
+
+
+class WebApp(QuartTrio):
+    """The application, with a deadline and a bound on what runs at once."""
+
+    def __init__(self, sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> None:
+        super().__init__("alphapy.web", static_folder=None)
+        self.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+        self.url_map.merge_slashes = False
+        self._sources = sources
+        self._handler_seconds = handler_seconds
+        self._running = 0
+
+    @override
+    async def handle_request(self, request: Request) -> Any:
+        self._running += 1
+        try:
+            return await super().handle_request(request)
+        finally:
+            self._running -= 1
+
+    @override
+    async def dispatch_request(self, request_context: RequestContext | None = None) -> ResponseReturnValue:
+        with trio.move_on_after(self._handler_seconds):
+            return await super().dispatch_request(request_context)
+        log.warning(
+            "a request took too long and was given up",
+            extra={"event": "web_timeout", "request_id": errors.request_id(), "path": request.path},
+        )
+        raise ApiError(504, "timeout", "The answer took too long.")
+
+    async def check(self) -> None:
+        """Refuse what is not to be answered now; raises ApiError."""
+        if self._sources.stopping() and request.path not in _ALWAYS:
+            headers = {"Connection": "close"}
+            raise ApiError(503, "overloaded", "The service is stopping. Please try again soon.", headers)
+        if self._running > CONCURRENT:
+            raise ApiError(503, "overloaded", "Too much is going on. Please try again.", {"Retry-After": "1"})
+        if (request.content_length or 0) > BODY_LIMIT:
+            raise ApiError(413, "too_large", "The body is too large; 256 KiB are accepted.")
+
+
+async def _identify() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+
+
+async def _identify_websocket() -> None:
+    g.request_id = str(uuid.uuid4())
+
+
+async def _finish(response: ResponseTypes) -> ResponseTypes:
+    response.headers["X-Request-ID"] = errors.request_id()
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if request.path == "/api" or request.path.startswith("/api/"):
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def build_app(sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> QuartTrio:
+    """The application that serves every route. Handlers get ``handler_seconds``."""
+    app = WebApp(sources, handler_seconds=handler_seconds)
+    errors.register(app)
+    app.before_request(_identify)
+    app.before_websocket(_identify_websocket)
+    app.before_request(app.check)
+    app.after_request(_finish)
+    probe = DatabaseProbe(sources)
+    census = Census(sources.actors)
+    door = auth.guard(sources)
+    app.register_blueprint(health.blueprint(sources, probe))
+    app.register_blueprint(tree.blueprint(sources, census, door))
+    app.register_blueprint(metrics.blueprint(sources, census, door))
+    app.register_blueprint(pages.blueprint(sources, census, probe, door))
+    return app

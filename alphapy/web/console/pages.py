@@ -1,0 +1,126 @@
+"""The console: server-rendered pages for operators, which refresh themselves.
+
+A small script fetches ``/console/fragment`` every two seconds; without JavaScript the browser reloads the
+page every five. When it fails: the page says since when it is out of date, and goes on trying.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from quart import Blueprint, Response, render_template, request
+
+from alphapy.web.auth import admit
+from alphapy.web.console import charts, words
+from alphapy.web.console.attention import notices
+from alphapy.web.console.view import Observer
+from alphapy.web.encoding import query_text
+from alphapy.web.errors import ApiError, envelope
+from alphapy.web.tree import tree_json
+
+if TYPE_CHECKING:
+    from quart.typing import ResponseTypes
+
+    from alphapy.web.auth import OperatorDoor
+    from alphapy.web.census import Census
+    from alphapy.web.probe import DatabaseProbe
+    from alphapy.web.sources import Sources
+
+PAGE: Final = 200
+"""Actors on one page of the tree."""
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_STATIC: Final = "console.static"
+
+
+class ConsolePages:
+    """The handlers."""
+
+    def __init__(self, sources: Sources, observer: Observer) -> None:
+        self._sources = sources
+        self._observer = observer
+
+    async def overview(self) -> str:
+        """The whole page."""
+        return await self._render("overview.html")
+
+    async def fragment(self) -> str:
+        """What the page replaces of itself."""
+        return await self._render("overview_live.html")
+
+    async def tree(self) -> str:
+        """The tree of actors, page by page."""
+        after, under = query_text("after") or "", query_text("under") or ""
+        found = self._sources.actors.page(limit=PAGE + 1, after=after, under=under)
+        shown = found[:PAGE]
+        return await render_template(
+            "tree.html",
+            facts=self._sources.facts,
+            now=self._sources.clock.now(),
+            tree=tree_json(shown),
+            count=len(shown),
+            after=after,
+            under=under,
+            next=shown[-1].address.path if len(found) > PAGE else None,
+            words=words,
+        )
+
+    async def _render(self, template: str) -> str:
+        moment = await self._observer.observe()
+        return await render_template(
+            template,
+            facts=moment.facts,
+            now=moment.taken_at,
+            moment=moment,
+            notices=notices(moment),
+            charts=charts,
+            words=words,
+        )
+
+
+def blueprint(sources: Sources, census: Census, probe: DatabaseProbe, door: OperatorDoor) -> Blueprint:
+    """The routes."""
+    pages = ConsolePages(sources, Observer(sources, census, probe))
+    found = Blueprint(
+        "console",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/console/static",
+    )
+
+    async def operators_only() -> None:
+        if request.endpoint != _STATIC:  # the style sheet and the script tell nothing
+            admit(door)
+
+    found.before_request(operators_only)
+    found.after_request(_add_headers)
+    found.register_error_handler(ApiError, _explain)
+    found.add_url_rule("/console", view_func=pages.overview, strict_slashes=False)
+    found.add_url_rule("/console/fragment", view_func=pages.fragment)
+    found.add_url_rule("/console/actors", view_func=pages.tree)
+    return found
+
+
+async def _add_headers(response: ResponseTypes) -> ResponseTypes:
+    response.headers.update(HEADERS)
+    is_static = request.endpoint == _STATIC
+    response.headers["Cache-Control"] = "max-age=300" if is_static else "no-store"
+    return response
+
+
+async def _explain(error: ApiError) -> Response:
+    """The error as a page, for a person; the envelope for anybody else."""
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
+        return envelope(error)
+    text = await render_template("error.html", error=error)
+    return Response(text, error.status, dict(error.headers), content_type="text/html; charset=utf-8")

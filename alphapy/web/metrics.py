@@ -1,0 +1,77 @@
+"""``/metrics``: the statistics of every wing for Prometheus, read when it scrapes; for operators.
+
+Names begin with ``alphapy_`` and end in their unit; ``process_*`` are the usual ones of every process. No
+label has as many values as there are guilds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.registry import Collector
+from quart import Blueprint, Response
+from typing_extensions import override
+
+from alphapy.web.auth import admit
+from alphapy.web.metric_families import (
+    actor_families,
+    gateway_families,
+    interaction_families,
+    pool_families,
+    rest_families,
+    service_families,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client import Metric
+
+    from alphapy.actors.kernel.survey import Survey
+    from alphapy.web.auth import OperatorDoor
+    from alphapy.web.census import Census
+    from alphapy.web.sources import Sources
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Scrape(Collector):
+    """Everything at one moment."""
+
+    def __init__(self, sources: Sources, survey: Survey) -> None:
+        self._sources = sources
+        self._survey = survey
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        sources = self._sources
+        yield from service_families(sources)
+        yield from actor_families(self._survey, sources.actors.dead_letters(), sources.budget())
+        yield from gateway_families(sources.shards, sources.router())
+        yield from rest_families(sources.rest())
+        yield from interaction_families(sources.dispatcher())
+        yield from pool_families(sources.pool.statistics())
+
+
+def blueprint(sources: Sources, census: Census, door: OperatorDoor) -> Blueprint:
+    """The route."""
+    found = Blueprint("metrics", __name__)
+
+    async def metrics() -> Response:
+        return Response(exposition(sources, await census.survey()), content_type=CONTENT_TYPE)
+
+    async def operators_only() -> None:
+        admit(door)
+
+    found.before_request(operators_only)
+    found.add_url_rule("/metrics", view_func=metrics)
+    return found
+
+
+def exposition(sources: Sources, survey: Survey) -> bytes:
+    """The text that Prometheus reads."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Scrape(sources, survey))
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)

@@ -1,0 +1,122 @@
+"""What the web looks at. It owns none of it: the supervisor hands it over, and closes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+from alphapy.actors.kernel.budget import BudgetStatistics
+from alphapy.actors.kernel.bus import Bus
+from alphapy.environment import Secret
+from alphapy.gateway.dispatcher import DispatcherStatistics
+from alphapy.gateway.rest.client import RestStatistics
+from alphapy.pure.clock import Clock
+from alphapy.storage.pool import Pool
+
+if TYPE_CHECKING:
+    from alphapy.actors.kernel.address import Address
+    from alphapy.actors.kernel.deadletters import DeadLetterStatistics
+    from alphapy.actors.kernel.health import ActorHealth
+    from alphapy.actors.kernel.survey import Survey
+    from alphapy.gateway.identify import IdentifyStatistics
+    from alphapy.gateway.shard import ShardStatistics
+
+
+@attrs.frozen(kw_only=True)
+class ServiceFacts:
+    """What does not change while the service runs; ``revision`` is the schema's that it needs."""
+
+    name: str
+    version: str
+    codename: str
+    started_at: datetime
+    revision: str
+
+
+class Actors(Protocol):
+    """The address book, as far as it can be looked at."""
+
+    def page(self, *, limit: int, after: str = "", under: str = "") -> tuple[ActorHealth, ...]:
+        """The first ``limit`` actors, by address, of those behind ``after`` that begin with ``under``."""
+        ...
+
+    def find(self, address: Address) -> ActorHealth | None:
+        """One actor, if there is one now."""
+        ...
+
+    async def survey(self, *, worst: int) -> Survey:
+        """Sums by pattern, and the worst actors."""
+        ...
+
+    def dead_letters(self) -> DeadLetterStatistics:
+        """The dead letters of this process."""
+        ...
+
+
+class Shards(Protocol):
+    """The gateway connections."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether every shard is ready."""
+        ...
+
+    def latency(self) -> float | None:
+        """Seconds of the slowest shard's last heartbeat; None while nothing is known."""
+        ...
+
+    def statistics(self) -> tuple[ShardStatistics, ...]:
+        """Every shard."""
+        ...
+
+    def session_starts(self) -> IdentifyStatistics:
+        """How many sessions may still be started."""
+        ...
+
+
+class RouterCounts(Protocol):
+    """What the router has seen, by event name."""
+
+    @property
+    def routed(self) -> Mapping[str, int]:
+        """Handed on."""
+        ...
+
+    @property
+    def malformed(self) -> Mapping[str, int]:
+        """Not understood."""
+        ...
+
+    @property
+    def undelivered(self) -> int:
+        """Not taken by an actor."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Sources:
+    """The collaborators of the web; every callable answers at once."""
+
+    clock: Clock
+    facts: ServiceFacts
+    api_key: Secret | None
+    trusted_proxies: int
+    """Proxies in front of HTTP; a loopback peer is then not the operator's own machine."""
+    pool: Pool
+    bus: Bus
+    actors: Actors
+    shards: Shards
+    budget: Callable[[], BudgetStatistics]
+    router: Callable[[], RouterCounts]
+    rest: Callable[[], RestStatistics]
+    dispatcher: Callable[[], DispatcherStatistics]
+    guild_count: Callable[[], int]
+    gateway_ready: Callable[[], bool]
+    """Whether the gateway is connected and what was expected of it has come."""
+    settings_loaded: Callable[[], bool]
+    stopping: Callable[[], bool]
+    gpt_status: Callable[[], str | None] = attrs.field(default=lambda: None)
+    """The state of the language model; None where there is none in this service."""
