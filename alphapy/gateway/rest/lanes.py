@@ -85,7 +85,6 @@ class Lane:
     shape: Shape
     remaining: int = 0
     in_flight: int = 0
-    reset_from: float | None = None
     reset_until: float | None = None
     blocked_until: float = 0.0
     ghosts: list[float] = attrs.field(factory=list)
@@ -118,7 +117,7 @@ class Lane:
             return 1 - self.in_flight - self.major.probes
         if self.reset_until is not None and now >= self.reset_until:
             self.remaining = self.shape.limit
-            self.reset_from = self.reset_until = None
+            self.reset_until = None
         if self.ghosts:
             self.ghosts = [until for until in self.ghosts if until > now]
         room = self.remaining - self.in_flight - self.major.probes - len(self.ghosts)
@@ -158,13 +157,8 @@ class Lane:
             self.remaining = bucket.remaining
         elif self.reset_until is not None and since > self.reset_until:
             self.remaining = bucket.remaining  # for certain a later window than the one we knew
-            self.reset_from, self.reset_until = since, until
-            return
-        elif self.reset_from is not None and until < self.reset_from:
-            return  # for certain an earlier one
         else:
             self.remaining = min(self.remaining, bucket.remaining)
-        self.reset_from = since if self.reset_from is None else max(since, self.reset_from)
         self.reset_until = until if self.reset_until is None else max(until, self.reset_until)
 
     def lose(self, ended: float) -> None:

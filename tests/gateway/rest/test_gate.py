@@ -55,21 +55,28 @@ async def test_the_sleeper_may_leave_and_another_takes_over(autojump_clock: trio
     assert limiter.statistics(trio.current_time()).waiting[Priority.OTHER] == 0
 
 
-async def test_a_newcomer_that_goes_sooner_moves_the_alarm(autojump_clock: trio.testing.MockClock) -> None:
-    limiter = Limiter(Bounds(global_limit=1000))
-    gate, passed = Gate(limiter), list[float]()
-    await pass_through(gate, passed, limit=1)
+async def test_a_newcomer_whose_window_ends_sooner_is_not_kept_waiting(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    gate, times = Gate(Limiter()), dict[int, float]()
+
+    async def once(channel: int, window: float) -> None:
+        target = routes.CREATE_MESSAGE.to(channel_id=channel)
+        ticket = await gate.wait_for_turn(target, Priority.OTHER, expires_at=1e9)
+        with gate.permit(ticket) as permit:
+            permit.used = True
+            times[channel] = trio.current_time()
+            permit.answer = Answer(200, Bucket("b", 1, 0, window))
+
+    await once(1, 5.0)
+    await once(2, 1.0)
     started = trio.current_time()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(pass_through, gate, passed)
+        nursery.start_soon(once, 1, 5.0)
         await trio.testing.wait_all_tasks_blocked()
-        other = await gate.wait_for_turn(
-            routes.CREATE_MESSAGE.to(channel_id=2), Priority.OTHER, expires_at=1e9
-        )
-        assert trio.current_time() == started
-        with gate.permit(other):
-            pass
-    assert passed[-1] >= started + 5.0
+        nursery.start_soon(once, 2, 1.0)
+    assert times[2] - started == pytest.approx(1.0, abs=0.1)
+    assert times[1] - started == pytest.approx(5.0, abs=0.1)
 
 
 async def test_an_unused_permit_returns_itself() -> None:
