@@ -127,7 +127,7 @@ def modal_fields(modal: JSON) -> dict[str, JSON]:
     return fields
 
 
-def filled_modal(modal: JSON, values: Mapping[str, str]) -> JSON:
+def filled_modal(modal: JSON, values: Mapping[str, Any]) -> JSON:
     """The data of a submitted modal; refuses what a client would not send."""
     fields = modal_fields(modal)
     for name in values:
@@ -144,7 +144,15 @@ def filled_modal(modal: JSON, values: Mapping[str, str]) -> JSON:
     return {"custom_id": modal["custom_id"], "components": rows}
 
 
-def _filled_input(field: JSON, values: Mapping[str, str]) -> JSON:
+def _filled_input(field: JSON, values: Mapping[str, Any]) -> JSON:
+    if field["type"] in SELECTS:
+        chosen = [str(value) for value in values.get(field["custom_id"], ())]
+        return {
+            "type": field["type"],
+            "custom_id": field["custom_id"],
+            "values": chosen,
+            "id": field.get("id", 0),
+        }
     value = values.get(field["custom_id"], field.get("value") or "")
     if field["type"] == Kind.TEXT_INPUT:
         if not value and field.get("required", True):
@@ -180,7 +188,7 @@ def _converted(option: JSON, value: Any, *, loosely: bool) -> Any:
 
 
 def _resolve(world: World, place: Place, user_id: int, kind: int, value: str, resolved: JSON) -> None:
-    object_id = int(value)
+    object_id = int(value) if value.isascii() and value.isdecimal() else -1
     guild = place.guild
     if kind in {form.USER, form.MENTIONABLE} and object_id in world.users.records:
         resolved.setdefault("users", {})[value] = world.users.get(object_id)

@@ -16,6 +16,7 @@ import attrs
 import trio
 
 from alphapy.sandbox.errors import JSON, Code, refused
+from alphapy.sandbox.world.command_form import SUB_COMMAND, SUB_COMMAND_GROUP
 from alphapy.sandbox.world.feed import Feed, Happening
 from alphapy.sandbox.world.guilds import Guilds, Place
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from alphapy.sandbox.world.ids import Snowflakes
     from alphapy.sandbox.world.users import Users
 
+_NESTING = frozenset({SUB_COMMAND, SUB_COMMAND_GROUP})
 KEPT = 5000
 """Interactions remembered; the oldest go first."""
 
@@ -73,8 +75,13 @@ class Interaction:
 
     @property
     def name(self) -> str:
-        """The command's name; empty for other kinds."""
-        return str(self.payload["data"].get("name", ""))
+        """The command's full name with its sub-commands, such as ``cc add``; empty for other kinds."""
+        data = self.payload["data"]
+        words = [str(data["name"])] if "name" in data else []
+        while (inner := (data.get("options") or [{}])[0]).get("type") in _NESTING:
+            words.append(str(inner["name"]))
+            data = inner
+        return " ".join(words)
 
 
 class Interactions:

@@ -84,12 +84,18 @@ def edit_note(_interaction: JSON) -> JSON:
         },
         {"type": 4, "style": 2, "label": "Reason", "custom_id": "reason", "required": False},
     ]
+    moods = [{"label": "Glad", "value": "glad"}, {"label": "Sad", "value": "sad"}]
+    mood = {"type": 3, "custom_id": "mood", "options": moods, "required": False}
+    further = [
+        {"type": 10, "content": "Honest notes only."},
+        {"type": 18, "label": "Mood", "description": "How it feels", "component": mood},
+    ]
     return {
         "type": 9,
         "data": {
             "title": "A note on the book",
             "custom_id": "note-modal",
-            "components": rows(*([i] for i in inputs)),
+            "components": rows(*([one] for one in inputs)) + further,
         },
     }
 
@@ -136,7 +142,9 @@ ANSWERS: dict[str, Answer] = {
         },
     },
     "book edit": edit_note,
-    "note-modal": lambda interaction: message(f"Noted: {values_of(interaction)['note']}.", private=True),
+    "note-modal": lambda interaction: message(
+        f"Noted: {values_of(interaction)['note']}, {values_of(interaction)['mood']}.", private=True
+    ),
     "borrow": lambda _interaction: {
         "type": 7,
         "data": {"components": rows([button("borrow", "Borrowed", 3, disabled=True)])},

@@ -66,7 +66,7 @@ def test_a_slash_command_with_every_kind_of_option(stage: Stage) -> None:
             ["Emma", "poetry", "old", "474", "True", str(town.chidi), str(town.news), moderator]
         )
         expect(embed.locator(".embed-footer")).to_contain_text("The library · 2 Jan")
-        expect(page.locator("article .origin")).to_contain_text("Ada Lovelace used /book")
+        expect(page.locator("article .origin")).to_have_text("Ada Lovelace used /book add")
         expect(page.locator("#say-form")).to_be_visible()
 
 
@@ -99,10 +99,19 @@ def test_a_modal_is_validated_and_sent(stage: Stage) -> None:
         expect(dialog.locator(".problem").first).to_have_text("At least 3 characters, please; these are 2.")
         note.fill("a" * 30)
         expect(note).to_have_value("a" * 20)
+        expect(dialog).to_contain_text("Honest notes only.")
+        dialog.get_by_label("Mood").select_option("Glad")
         note.fill("spotless")
+        note.focus()
         page.keyboard.press("Enter")
         expect(dialog).to_be_hidden()
-        expect(page.locator("article.ephemeral")).to_contain_text("Noted: spotless.")
+        expect(page.locator("article.ephemeral")).to_contain_text("Noted: spotless, ['glad'].")
+        use(page, "book edit")
+        page.keyboard.press("Enter")
+        dialog.get_by_label("Reason").press("Escape")
+        expect(dialog).to_be_hidden()
+        page.keyboard.type("back to the chat")
+        expect(page.locator("#composer-input")).to_have_value("back to the chat")
 
 
 @in_browser

@@ -135,7 +135,13 @@ def values_of(interaction: JSON) -> dict[str, Any]:
     """The options of a command by name, or the fields of a modal by custom id."""
     data = interaction["data"]
     if "components" in data:
-        return {part["custom_id"]: part["value"] for row in data["components"] for part in row["components"]}
+        parts = [
+            part
+            for row in data["components"]
+            for part in row.get("components", [row.get("component")])
+            if part
+        ]
+        return {part["custom_id"]: part["values"] if "values" in part else part["value"] for part in parts}
     options = data.get("options", [])
     while options and options[0]["type"] in {1, 2}:
         options = options[0].get("options", [])

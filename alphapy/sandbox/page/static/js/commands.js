@@ -60,7 +60,7 @@ export function optionField(option, { guild, autocomplete, onChange }) {
   const problem = h("p", { class: "problem", id: `${id}-problem`, role: "alert" });
   const element = h(
     "div",
-    { class: "field", data: { option: option.name } },
+    { class: isLong(option) ? "field wide" : "field", data: { option: option.name } },
     h(
       "label",
       { for: id },
@@ -89,6 +89,10 @@ export function optionField(option, { guild, autocomplete, onChange }) {
     peek: () => check(option, control.value()).value,
   };
 }
+
+const LONG = 300;
+const isLong = (option) =>
+  option.type === TYPE.string && !option.choices?.length && !option.autocomplete && (option.max_length ?? 6000) > LONG;
 
 function controlFor(option, context) {
   const { id, guild, autocomplete, onChange } = context;

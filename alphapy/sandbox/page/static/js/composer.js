@@ -46,8 +46,11 @@ export class Composer {
     store.on("reply", () => this.#drawReply());
   }
 
+  /** The selection is set as well: after a dialog, Chromium gives the focus back but leaves the caret behind. */
   focus() {
-    this.input.focus();
+    const { input } = this;
+    input.focus();
+    input.setSelectionRange(input.value.length, input.value.length);
   }
 
   clear() {

@@ -248,7 +248,10 @@ class Page {
       if (known.messageId) setTimeout(() => store.untrack(news.id), FAILURE_MS);
     } else if (news.state !== "waiting") {
       store.untrack(news.id);
-      if (known.modal && this.modal.interactionId === known.modal) this.modal.close();
+      if (known.modal && this.modal.interactionId === known.modal) {
+        this.modal.close();
+        this.composer.focus();
+      }
       if (news.state === "modal") this.modal.open({ id: news.id, ...news.modal });
     }
   }
