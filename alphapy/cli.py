@@ -106,7 +106,11 @@ def _parser() -> argparse.ArgumentParser:
 
     _database_commands(commands)
 
-    config = commands.add_parser("config", help="list the variables of the environment")
+    config = commands.add_parser(
+        "config",
+        help="list the variables of the environment",
+        description="Prints every variable that Alphapy reads: its name, its default and its meaning.",
+    )
     config.set_defaults(command=_config)
     return parser
 
@@ -117,6 +121,12 @@ def _database_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     upgrade = steps.add_parser("upgrade", help="bring the schema to a revision (default: the newest)")
     upgrade.add_argument("revision", nargs="?", default="head")
     upgrade.set_defaults(command=_db(_upgrade))
+    downgrade = steps.add_parser("downgrade", help="take the schema back (default: by one revision)")
+    downgrade.add_argument("revision", nargs="?", default="-1")
+    downgrade.add_argument(
+        "--allow-data-loss", action="store_true", help="even where a step drops what holds data"
+    )
+    downgrade.set_defaults(command=_db(_downgrade))
     current = steps.add_parser("current", help="show the revision the database is at, and the newest")
     current.set_defaults(command=_db(_print_current))
     check = steps.add_parser("check", help="compare the database with what this version expects")
@@ -183,6 +193,14 @@ def _upgrade(dsn: str, options: argparse.Namespace) -> int:
 
     migrate.upgrade(dsn, options.revision)
     print(f"The database is at {migrate.current(dsn)}.")
+    return 0
+
+
+def _downgrade(dsn: str, options: argparse.Namespace) -> int:
+    from alphapy.storage import migrate
+
+    migrate.downgrade(dsn, options.revision, allow_data_loss=options.allow_data_loss)
+    print(f"The database is at {migrate.current(dsn) or 'no revision'}.")
     return 0
 
 

@@ -1,0 +1,186 @@
+"""``alphapy sandbox`` as a person runs it: a process to start, to kill parts of, and to stop."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import httpx
+import psutil
+import trio
+
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+START_WITHIN = 90.0
+STOP_WITHIN = 30.0
+
+
+@attrs.define
+class Running:
+    """A sandbox process and a browser at its page."""
+
+    process: trio.Process
+    data_dir: Path
+    http: httpx.AsyncClient
+    output: bytearray
+    people: dict[str, str] = attrs.field(factory=dict)
+    channel: str = ""
+
+    async def get(self, path: str, **query: str) -> Any:
+        response = await self.http.get(f"/page/{path}", params=query)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def post(self, path: str, who: str, /, **body: Any) -> Any:
+        response = await self.http.post(f"/page/{path}", json={"as": self.people[who], **body})
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def enter(self) -> None:
+        """Learn who is there, and go to #general."""
+        self.people = {
+            person["name"].lower(): person["id"] for person in (await self.get("people"))["people"]
+        }
+        state = await self.get("state", **{"as": self.people["ada"]})
+        channels = {channel["name"]: channel["id"] for channel in state["guild"]["channels"]}
+        self.channel = channels["general"]
+
+    async def messages(self, who: str) -> list[Any]:
+        found = await self.get("messages", **{"as": self.people[who], "channel": self.channel})
+        messages: list[Any] = found["messages"]
+        return messages
+
+    async def heard(self, text: str, times: int = 1) -> None:
+        async def said() -> bool:
+            return [m["content"] for m in await self.messages("ada")].count(text) == times
+
+        await wait_until(said, within=20, what=f"“{text}”, {times} time(s)")
+
+    @property
+    def bot_pid(self) -> int | None:
+        try:
+            return int((self.data_dir / "bot.pid").read_text())
+        except (OSError, ValueError):
+            return None
+
+
+@asynccontextmanager
+async def sandbox(data_dir: Path) -> AsyncIterator[Running]:
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "alphapy", "sandbox", "--port", "0", "--data-dir", str(data_dir)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    output = bytearray()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_collect, process, output)
+            await wait_until(
+                lambda: b"Ctrl-C stops" in output or process.poll() is not None,
+                within=START_WITHIN,
+                what="the address of the page",
+            )
+            shown = output.decode()
+            found = re.search(r"Chat here:\s+(http://\S+?)/?\n", shown)
+            assert found is not None, shown
+            async with httpx.AsyncClient(base_url=found[1], timeout=20) as http:
+                running = Running(process, data_dir, http, output)
+                await running.enter()
+                yield running
+            process.send_signal(signal.SIGINT)
+            with trio.fail_after(STOP_WITHIN):
+                assert await process.wait() == 0, output.decode()
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+
+async def _collect(process: trio.Process, output: bytearray) -> None:
+    assert process.stdout is not None
+    async for chunk in process.stdout:
+        output += chunk
+
+
+async def test_a_person_chats_kills_the_bot_and_finds_everything_again(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as first:
+        answer = await first.post(
+            "slash",
+            "ada",
+            channel=first.channel,
+            path="/cc add",
+            options={
+                "name": "hello",
+                "trigger_type": "exact",
+                "trigger": "!hello",
+                "response": "Hello, {user.name}!",
+            },
+        )
+        assert answer
+        await first.post("say", "margaret", channel=first.channel, content="!hello")
+        await first.heard("Hello, Margaret!")
+
+        pid = first.bot_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await wait_until(lambda: first.bot_pid not in {None, pid}, within=30, what="the bot's restart")
+        await first.post("say", "alan", channel=first.channel, content="!hello")
+        await first.heard("Hello, Alan!")
+        await first.heard("Hello, Margaret!")
+        second_pid = first.bot_pid
+        assert second_pid is not None
+        assert b"The bot ended (exit code -9); starting it again." in first.output
+    assert b"Stopped." in first.output
+    assert not psutil.pid_exists(second_pid)
+
+    async with sandbox(tmp_path) as second:
+        await second.heard("Hello, Margaret!")
+        await second.post("say", "grace", channel=second.channel, content="!hello")
+        await second.heard("Hello, Grace!")
+
+
+async def test_the_demo_holds() -> None:
+    with trio.fail_after(120):
+        done = await trio.run_process(
+            [sys.executable, "-m", "alphapy", "sandbox", "--demo"],
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+        )
+    shown = done.stdout.decode()
+    assert done.returncode == 0, shown + done.stderr.decode()
+    assert "kill -9 the bot" in shown
+    assert "14 checks held." in shown
+
+
+async def test_a_taken_port_is_said_and_exits_with_1(tmp_path: Path) -> None:
+    listener = trio.socket.socket()
+    await listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    port = listener.getsockname()[1]
+    try:
+        with trio.fail_after(60):
+            done = await trio.run_process(
+                [
+                    *(sys.executable, "-m", "alphapy", "sandbox", "--no-bot"),
+                    *("--port", str(port), "--data-dir", str(tmp_path)),
+                ],
+                capture_stdout=True,
+                capture_stderr=True,
+                check=False,
+            )
+    finally:
+        listener.close()
+    assert done.returncode == 1
+    assert f"Port {port} cannot be used" in done.stderr.decode()
+    assert "--port 0" in done.stderr.decode()
