@@ -18,6 +18,7 @@ import errno
 import fcntl
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import attrs
-import psutil
 import psycopg
 import trio
 
@@ -39,6 +39,7 @@ from alphapy.storage.embedded_install import (
     find_installation,
     make_cluster,
 )
+from alphapy.storage.embedded_leftovers import end_leftovers
 from alphapy.storage.errors import EmbeddedError
 
 if TYPE_CHECKING:
@@ -124,15 +125,15 @@ def _enter(folder: _Folder, settings: dict[str, str]) -> int:
     _prepare(folder)
     with _locked(folder.lock):
         owner = _join(folder)
-        if owner is None:
-            owner = _start(folder, settings)
-        try:
-            _wait_ready(folder)
-            _make_database(folder)
-        except BaseException:
-            os.close(owner)  # nobody owns the server: the guard stops it
-            raise
-    return owner
+        if owner is not None:
+            if _make_database_when_ready(folder, owner):
+                return owner
+            os.close(owner)  # its guard has just died
+        owner = _start(folder, settings)
+        if not _make_database_when_ready(folder, owner):
+            os.close(owner)
+            raise _not_ready(folder)
+        return owner
 
 
 def _prepare(folder: _Folder) -> None:
@@ -183,7 +184,7 @@ def _join(folder: _Folder) -> int | None:
 def _start(folder: _Folder, settings: dict[str, str]) -> int:
     """Start a guard with a server; returns our end of the owners' pipe."""
     installation = find_installation(folder.cluster)
-    _end_leftovers(folder)
+    end_leftovers(folder.cluster)
     if folder.cluster.exists():
         check_version(installation, folder.cluster)
     else:
@@ -268,103 +269,51 @@ def _socket_dir(folder: _Folder, installation: Installation) -> Path:
     return path
 
 
-@attrs.frozen
-class _Postmaster:
-    """What ``postmaster.pid`` says."""
-
-    pid: int
-    socket_dir: Path
-
-    def process(self, cluster: Path) -> psutil.Process | None:
-        """The running server, None when the number belongs to nobody or to some other program."""
-        try:
-            process = psutil.Process(self.pid)
-            return process if _is_server_of(process, cluster) else None
-        except psutil.Error:
-            return None
-
-
-def _is_server_of(process: psutil.Process, cluster: Path) -> bool:
-    return (
-        process.name() == "postgres"
-        and process.status() != psutil.STATUS_ZOMBIE
-        and Path(process.cwd()) == Path(os.path.realpath(cluster))
-    )
-
-
-def _postmaster(folder: _Folder) -> _Postmaster | None:
-    try:
-        lines = (folder.cluster / "postmaster.pid").read_text("utf-8").splitlines()
-        return _Postmaster(int(lines[0]), Path(lines[4]))
-    except (FileNotFoundError, IndexError, ValueError):
-        return None
-
-
-def _end_leftovers(folder: _Folder) -> None:
-    """End what a killed guard or a killed server left behind in this data folder."""
-    pid_file = folder.cluster / "postmaster.pid"
-    if not pid_file.exists():
-        return
-    former = _postmaster(folder)
-    process = former.process(folder.cluster) if former is not None else None
-    if process is not None:
-        process.send_signal(2)  # SIGINT: PostgreSQL's fast shutdown
-        with contextlib.suppress(psutil.TimeoutExpired):
-            process.wait(STOP_SECONDS / 2)
-            return
-    _end_stragglers(folder.cluster)
-    pid_file.unlink(
-        missing_ok=True
-    )  # its number may meanwhile belong to another program, which would stop the start
-
-
-def _end_stragglers(cluster: Path) -> None:
-    """Backends whose server was killed leave within moments; the new server cannot start before."""
-
-    def stragglers() -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if _is_server_of(process, cluster):
-                    found.append(process)
-        return found
-
-    remaining = stragglers()
-    psutil.wait_procs(remaining, timeout=5)
-    for process in stragglers() if remaining else []:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-            process.wait(5)
-
-
-def _wait_ready(folder: _Folder) -> None:
-    """Return once the server accepts connections; it may be one that its guard is just starting again."""
+def _make_database_when_ready(folder: _Folder, owner: int) -> bool:
+    """Wait until the server accepts connections; False when its guard dies meanwhile."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        server = _postmaster(folder)
-        if server is not None and embedded_guard.server_ready(folder.cluster, server.pid):
-            return
-        time.sleep(0.01)
-    msg = (
+    try:
+        while not _make_database(folder):
+            if _guard_gone(owner):
+                return False
+            if time.monotonic() > deadline:
+                raise _not_ready(folder)
+            time.sleep(0.02)
+    except BaseException:
+        os.close(owner)  # nobody owns the server: the guard stops it
+        raise
+    return True
+
+
+def _guard_gone(owner: int) -> bool:
+    """Whether nobody reads the pipe whose writing end this is."""
+    poll = select.poll()
+    poll.register(owner, 0)
+    return any(events & select.POLLERR for _, events in poll.poll(0))
+
+
+def _not_ready(folder: _Folder) -> EmbeddedError:
+    return EmbeddedError(
         f"The embedded PostgreSQL in {folder.path} was not ready within {START_SECONDS:.0f} s. "
         f"The end of its log ({folder.log}):\n{folder.log_tail()}"
     )
-    raise EmbeddedError(msg)
 
 
 def _dsn(folder: _Folder, database: str) -> str:
-    server = _postmaster(folder)
-    if server is None:
-        msg = f"The embedded PostgreSQL in {folder.path} has just stopped; see {folder.log}. Try again."
-        raise EmbeddedError(msg)
-    return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(server.socket_dir), safe='')}"
+    socket_dir = folder.socket_note.read_text("utf-8")
+    return f"postgresql://{SUPERUSER}@/{database}?host={quote(socket_dir, safe='')}"
 
 
-def _make_database(folder: _Folder) -> None:
-    with psycopg.connect(_dsn(folder, "postgres"), autocommit=True) as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
-        if found is None:
-            connection.execute(f"CREATE DATABASE {DATABASE}")
+def _make_database(folder: _Folder) -> bool:
+    """Make our database where there is none; False while the server does not accept connections."""
+    try:
+        with psycopg.connect(_dsn(folder, "postgres"), autocommit=True) as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+            if found is None:
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+    except (FileNotFoundError, psycopg.OperationalError):
+        return False
+    return True
 
 
 def _leave(folder: _Folder, owner: int) -> None:

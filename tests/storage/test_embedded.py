@@ -19,10 +19,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from alphapy.storage import embedded, embedded_install
-from alphapy.storage.embedded import embedded_postgres
+from alphapy.storage import embedded, embedded_install, embedded_leftovers
+from alphapy.storage.embedded import embedded_postgres, embedded_postgres_on_trio
 from alphapy.storage.embedded_install import Account, Installation, find_installation, make_cluster
 from alphapy.storage.errors import EmbeddedError
+from alphapy.storage.pool import open_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,6 +103,12 @@ def gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
+def kill(*processes: psutil.Process) -> None:
+    for process in processes:
+        process.kill()
+    eventually(lambda: all(gone(process) for process in processes))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One data folder that the tests of this file use in turn, each leaving it without a server."""
@@ -179,7 +186,7 @@ def test_a_killed_guard_is_replaced_on_the_same_socket(folder: Path) -> None:
     with embedded_postgres(folder, settings=QUICK) as dsn:
         note(dsn, "before the guard died")
         server = server_of(folder)
-        guard_of(folder).kill()
+        kill(guard_of(folder))
         assert ask(dsn, "SELECT 1") == 1
         with owner_process(folder) as (other, other_dsn):
             assert other_dsn == dsn
@@ -195,8 +202,7 @@ def test_everything_killed_at_once(folder: Path) -> None:
     with owner_process(folder) as (other, dsn):
         note(dsn, "before everything died")
         backends = server_of(folder).children()
-        for process in (guard_of(folder), server_of(folder), other):
-            process.send_signal(signal.SIGKILL)
+        kill(guard_of(folder), server_of(folder), psutil.Process(other.pid))
     with embedded_postgres(folder, settings=QUICK) as dsn:
         assert noted(dsn, "before everything died")
     assert all(gone(process) for process in backends)
@@ -208,6 +214,66 @@ def test_a_folder_deleted_under_its_owner(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "postgres")
     eventually(lambda: gone(server))
     eventually(lambda: not Path(str(conninfo_to_dict(dsn)["host"])).exists())
+
+
+def test_a_server_without_a_guard_is_replaced(folder: Path) -> None:
+    with owner_process(folder) as (other, dsn):
+        note(dsn, "before its guard died")
+        server = server_of(folder)
+        kill(guard_of(folder))
+        with embedded_postgres(folder, settings=QUICK) as next_dsn:
+            assert next_dsn == dsn
+            assert gone(server)
+            assert noted(dsn, "before its guard died")
+            leave(other)
+
+
+def test_processes_that_outlive_their_server_are_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_leftovers, "STRAGGLE_SECONDS", 0.1)
+    cluster = tmp_path / "cluster"
+    cluster.mkdir()
+    (cluster / "postmaster.pid").write_text(str(os.getpid()))
+    shutil.copy("/bin/sleep", tmp_path / "postgres")
+    with (
+        subprocess.Popen([str(tmp_path / "postgres"), "60"], cwd=cluster) as ours,
+        subprocess.Popen([str(tmp_path / "postgres"), "60"], cwd=tmp_path) as elsewhere,
+    ):
+        straggler = psutil.Process(ours.pid)
+        embedded_leftovers.end_leftovers(cluster)
+        spared = elsewhere.poll() is None
+        elsewhere.kill()
+    assert spared
+    assert gone(straggler)
+    assert not (cluster / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("text", [None, "", "not a number"])
+def test_a_file_that_names_no_server(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "postmaster.pid").write_text(text)
+    assert embedded_leftovers.server_pid(tmp_path) is None
+    embedded_leftovers.end_leftovers(tmp_path)
+    assert not (tmp_path / "postmaster.pid").exists()
+
+
+def test_a_guard_without_a_server_is_not_waited_for_without_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "START_SECONDS", 0.1)
+    reader = os.open(folder / "owners", os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(EmbeddedError, match="was not ready within"), embedded_postgres(folder):
+        raise AssertionError
+    os.close(reader)
+
+
+async def test_owning_it_from_inside_trio(folder: Path) -> None:
+    async with embedded_postgres_on_trio(folder) as dsn:
+        async with open_pool(dsn, min_size=1) as pool:
+            await pool.ping()
+        server = server_of(folder)
+    assert gone(server)
 
 
 def test_a_number_left_behind_that_now_belongs_to_another_program(folder: Path) -> None:
