@@ -103,6 +103,12 @@ async def _finish(response: ResponseTypes) -> ResponseTypes:
     return response
 
 
+async def _finish_websocket(response: ResponseTypes | None) -> ResponseTypes | None:
+    if response is not None:  # it was refused; there are no websockets here
+        response.headers["X-Request-ID"] = errors.request_id()
+    return response
+
+
 def build_app(sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> QuartTrio:
     """The application that serves every route. Handlers get ``handler_seconds``."""
     app = WebApp(sources, handler_seconds=handler_seconds)
@@ -111,6 +117,7 @@ def build_app(sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> 
     app.before_websocket(_identify_websocket)
     app.before_request(app.check)
     app.after_request(_finish)
+    app.after_websocket(_finish_websocket)
     probe = DatabaseProbe(sources)
     census = Census(sources.actors)
     door = auth.guard(sources)

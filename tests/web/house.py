@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import httpx
 import trio
+from quart_trio import QuartTrio
 from typing_extensions import override
 
 from alphapy.actors.dead_letters import StoredDeadLetters
@@ -32,6 +33,7 @@ from alphapy.pure.backoff import Backoff
 from alphapy.pure.ids import GuildId
 from alphapy.storage import migrate
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
+from alphapy.storage.pool import Pool
 from alphapy.web.app import HANDLER_SECONDS, build_app
 from alphapy.web.server import serve_web
 from alphapy.web.sources import ServiceFacts, Sources
@@ -40,10 +42,6 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from quart_trio import QuartTrio
-
-    from alphapy.storage.pool import Pool
 
 JSON = dict[str, Any]
 PATTERN = "guild/*/greeter"

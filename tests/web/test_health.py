@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 async def rows(pool: Pool) -> list[tuple[Any, ...]]:
     async with pool.transaction("test") as tx:
         return await tx.fetch_all(
-            "SELECT service, version, uptime_seconds, db_status, guild_count, active_commands_24h, gpt_status,"
-            " database_pool_size, checked_at FROM health_check_history ORDER BY id"
+            "SELECT service, version, uptime_seconds, db_status, guild_count, active_commands_24h,"
+            " gpt_status, database_pool_size, checked_at FROM health_check_history ORDER BY id"
         )
 
 
