@@ -435,28 +435,63 @@ async def test_a_ready_that_makes_no_sense_is_tried_again() -> None:
 # Reaching the gateway.
 
 
-async def test_silence_is_not_waited_for_for_ever() -> None:
-    """No HELLO; then no READY; then nothing after RESUME: each has its deadline."""
-
-    async def mute(_peer: Peer) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def greets(peer: Peer) -> None:
-        await peer.send(HELLO)
-
-    async def drops(peer: Peer) -> None:
-        await peer.send(HELLO)
-        await peer.expect(2)
+async def answering(peer: Peer, server: GatewayServer) -> None:
+    """Give the client whatever it asks for."""
+    await peer.send(HELLO)
+    frame = await peer.take()
+    if frame["op"] == 2:
         await peer.send(ready(server))
+    else:
+        await peer.send(dispatch(frame["d"]["seq"] + 1, "RESUMED", {}))
+
+
+@pytest.mark.parametrize("first", [[], [HELLO]], ids=["no HELLO", "neither READY nor RESUMED"])
+@pytest.mark.parametrize("stored", [False, True])
+async def test_silence_is_not_waited_for_for_ever(first: list[dict[str, object]], stored: bool) -> None:
+    async def silent(peer: Peer) -> None:
+        await peer.send(*first)
+
+    server = GatewayServer(silent, lambda peer: answering(peer, server))
+    impatient = attrs.evolve(QUICK, hello=0.3, ready=0.3)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.serve)
+        session = GatewaySession("s", f"{server.url}/resume", 4) if stored else None
+        async with running(server, patience=impatient, identify=HastyQueue(), session=session) as bench:
+            await bench.until("RESUMED" if stored else "READY")
+            assert server.peers[0].closed_with == 4900
+            assert str(bench.shard.statistics().last_ending).startswith("silent: nothing came while ")
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_long_replay_has_all_the_time_it_needs_as_long_as_it_goes_on() -> None:
+    async def replay(peer: Peer) -> None:
+        await peer.send(HELLO)
+        await peer.expect(6)
+        for seq in range(2, 10):
+            await trio.sleep(0.2)
+            await peer.send(dispatch(seq, "MISSED", {}))
+        await peer.send(dispatch(10, "RESUMED", {}))
+
+    async def drop(peer: Peer) -> None:
         await peer.drop()
 
-    server = GatewayServer(mute, greets, drops, greets, resuming)
-    impatient = attrs.evolve(QUICK, hello=0.1, ready=0.1)
-    async with running(server, patience=impatient, identify=HastyQueue()) as bench:
+    async with running(greeting(drop, replay), patience=attrs.evolve(QUICK, ready=1.0)) as bench:
         await bench.until("RESUMED")
-        assert len(server.peers) == 5
-        assert [peer.closed_with for peer in server.peers[:2]] == [4900, 4900]
-        assert bench.shard.statistics().last_ending == "silent: nothing came while resuming"
+        assert bench.shard.statistics().reconnects == 1
+
+
+async def test_a_session_that_resumes_is_kept_however_often_the_connection_breaks() -> None:
+    async def drop(peer: Peer) -> None:
+        await peer.drop()
+
+    async def resume_and_drop(peer: Peer) -> None:
+        await resuming(peer)
+        await wait_until(lambda: bench.names[-1] == "RESUMED")
+        await peer.drop()
+
+    async with running(greeting(drop, *[resume_and_drop] * 5, resuming)) as bench:
+        await bench.until("RESUMED", times=6)
+        assert bench.names == ["READY", *["RESUMED"] * 6]
 
 
 async def test_a_refused_handshake_is_tried_again() -> None:
@@ -621,6 +656,22 @@ async def test_draining_hands_on_nothing_more_but_keeps_beating() -> None:
         assert server.peers[0].closed_with == 4900
 
 
+async def test_draining_takes_effect_between_two_payloads_of_one_message() -> None:
+    async def drain(one: Dispatch) -> None:
+        await trio.lowlevel.checkpoint()
+        if one.name == "ONE":
+            bench.shard.drain()
+
+    async def more(peer: Peer) -> None:
+        await peer.send_together(dispatch(2, "ONE", {}), dispatch(3, "TWO", {}))
+
+    async with running(greeting(more), on_dispatch=drain) as bench:
+        await bench.until("ONE")
+        await bench.until_state(ShardState.DRAINING)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert bench.names == ["READY", "ONE"]
+
+
 async def test_a_shard_that_waits_for_its_next_attempt_stops_at_once() -> None:
     async def find() -> str:
         await trio.lowlevel.checkpoint()
@@ -694,29 +745,35 @@ async def test_requests_wait_for_room_and_are_given_up_with_the_connection() -> 
 
 
 async def test_a_caller_that_gives_up_halfway_does_not_spoil_the_stream() -> None:
-    """Cancelled at every point it can be: what arrives is whole."""
+    """Cancelled while a frame is half sent, because the gateway is slow to read: the frame is finished."""
 
-    async def more(peer: Peer) -> None:
-        await wait_until(lambda: done)
+    async def slow(peer: Peer) -> None:
+        peer.be_deaf()
+        await given_up.wait()
+        peer.hearing.set()
         await peer.send({"op": 1})
         await wait_until(lambda: len(peer.beats) > 0)
         await peer.send(dispatch(2, "DONE", {}))
 
-    done = False
-    async with running(greeting(more)) as bench:
+    async def ask() -> None:
+        for _ in range(100):
+            await bench.shard.request_members(GuildId(5), query="x" * 500_000)
+
+    given_up = trio.Event()
+    async with running(greeting(slow)) as bench:
         await bench.until("READY")
-        for _ in range(50):
-            with trio.CancelScope() as scope:
-                scope.cancel()
-                await bench.shard.request_members(GuildId(5), query="x" * 10_000)
-        done = True
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            nursery.cancel_scope.cancel()
+            given_up.set()
         await bench.until("DONE")
         assert bench.shard.statistics().reconnects == 0
 
 
 async def test_a_gateway_that_does_not_read_is_left() -> None:
     async def deaf(peer: Peer) -> None:
-        peer.deaf = True
+        peer.be_deaf()
         await peer.expect(8)
 
     async with running(greeting(deaf, resuming), patience=attrs.evolve(QUICK, send=0.2)) as bench:

@@ -61,8 +61,8 @@ class Peer:
     path: str
     query: dict[str, str]
     acks: bool = True
-    deaf: bool = False
-    """Read nothing more."""
+    hearing: trio.Event = attrs.field(factory=trio.Event)
+    """Nothing is read before this is set; it is, to begin with."""
     pieces: int | None = None
     """Cut every compressed message into pieces of this many bytes, a WebSocket message each."""
     beats: list[Any] = attrs.field(factory=list)
@@ -74,6 +74,15 @@ class Peer:
 
     def __attrs_post_init__(self) -> None:
         self._compress = Compressor(self.compression)
+        self.hearing.set()
+
+    def be_deaf(self) -> None:
+        """Read nothing more, after the next payload, until ``hearing`` is set."""
+        self.hearing = trio.Event()
+
+    async def send_together(self, *frames: JSON) -> None:
+        """Send several payloads in one binary message."""
+        await self.send_bytes(b"".join(self._compress(json.dumps(frame).encode()) for frame in frames))
 
     @property
     def compression(self) -> str:
@@ -122,7 +131,8 @@ class Peer:
     async def read(self) -> None:
         """Receive until the client has left."""
         try:
-            while not self.deaf:
+            while True:
+                await self.hearing.wait()
                 frame = json.loads(await self.socket.get_message())
                 if frame["op"] != 1:
                     self.inbox.append(frame)
@@ -134,8 +144,6 @@ class Peer:
         except _BROKEN:
             reason = self.socket.closed
             self.closed_with = reason.code if reason is not None else None
-        else:
-            await trio.sleep_forever()
         finally:
             self.left.set()
 
@@ -167,7 +175,7 @@ class GatewayServer:
             stream = trio.SSLStream(plain, self._ssl, server_side=True, https_compatible=True)
         try:
             async with trio.open_nursery() as nursery:
-                request = await trio_websocket.wrap_server_stream(nursery, stream)
+                request = await trio_websocket.wrap_server_stream(nursery, stream, receive_buffer_size=1 << 18)
                 if self.refuse_with:
                     await request.reject(self.refuse_with.pop(0), body=b"no")
                 else:
