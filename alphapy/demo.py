@@ -17,11 +17,12 @@ import attrs
 import trio
 
 from alphapy.launcher import LaunchFailed, Plan, Progress, Stack, running_stack
+from alphapy.pure.groups import leaves
 from alphapy.sandbox.person import NoAnswer, Person
 
 if TYPE_CHECKING:
     from alphapy.sandbox.errors import JSON
-    from alphapy.sandbox.person import InteractionView
+from alphapy.sandbox.person import InteractionView
 
 ANSWER_WITHIN = 10.0
 """Seconds that the bot may take for an answer."""
@@ -46,7 +47,7 @@ async def demo(plan: Plan) -> int:
                 script = Script(stack)
                 await script.play()
     except* (LaunchFailed, CheckFailed, NoAnswer, trio.TooSlowError) as group:
-        failures += _leaves(group)
+        failures += leaves(group)
     for failure in failures:
         print(f"\n✗ {str(failure) or 'The conversation took too long.'}", file=sys.stderr)
     if failures or script is None:
@@ -55,13 +56,6 @@ async def demo(plan: Plan) -> int:
     await trio.to_thread.run_sync(shutil.rmtree, folder)
     print(f"\n✓ {script.checks} checks held.")
     return 0
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
 
 
 class Script:

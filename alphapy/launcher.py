@@ -18,6 +18,7 @@ import attrs
 import trio
 
 from alphapy.bot_process import BotProcess, free_port
+from alphapy.pure.groups import leaves
 from alphapy.sandbox.demo import Demo, add_idle_guilds, demo_world, find_demo
 from alphapy.sandbox.handle import Sandbox
 from alphapy.sandbox.server import serve
@@ -116,7 +117,7 @@ async def running_stack(plan: Plan, progress: Progress) -> AsyncIterator[Stack]:
                 await bot.stop()
             nursery.cancel_scope.cancel(reason="the sandbox stops")
     except* (EmbeddedError, migrate.MigrationError, UnreadableWorld) as group:
-        raise LaunchFailed(str(group.exceptions[0])) from group
+        raise LaunchFailed(str(leaves(group)[0])) from group
 
 
 @asynccontextmanager
@@ -154,7 +155,7 @@ async def _serve(nursery: trio.Nursery, plan: Plan, demo: Demo) -> Sandbox:
         sandbox: Sandbox = await nursery.start(start)
     except* OSError as group:
         raise LaunchFailed(
-            f"Port {plan.port} cannot be used ({group.exceptions[0]}). If another sandbox is running, use "
+            f"Port {plan.port} cannot be used ({leaves(group)[0]}). If another sandbox is running, use "
             "that one, or choose another port: alphapy sandbox --port 0"
         ) from group
     return sandbox
@@ -182,7 +183,7 @@ async def sandbox(plan: Plan) -> int:
 
 
 async def _until_signal(plan: Plan, progress: Progress) -> int:
-    failure: list[LaunchFailed] = []
+    failures: list[BaseException] = []
     try:
         async with trio.open_nursery() as nursery:
             interrupted = trio.Event()
@@ -193,9 +194,9 @@ async def _until_signal(plan: Plan, progress: Progress) -> int:
                 progress.say("\nStopping …")
             nursery.cancel_scope.cancel(reason="the sandbox has stopped")
     except* LaunchFailed as group:
-        failure += [error for error in group.exceptions if isinstance(error, LaunchFailed)]
-    if failure:
-        print(f"The sandbox cannot start. {failure[0]}", file=sys.stderr)
+        failures += leaves(group)
+    if failures:
+        print(f"The sandbox cannot start. {failures[0]}", file=sys.stderr)
         return 1
     progress.say("Stopped. Everything is kept in " + str(plan.data_dir))
     return 0

@@ -30,6 +30,7 @@ from alphapy.gateway.reconnect import FatalClose
 from alphapy.gateway.rest.client import RestClient
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.pure.backoff import Backoff
+from alphapy.pure.groups import leaves
 from alphapy.service import Service, Wings
 from alphapy.storage import gate
 from alphapy.storage.embedded import embedded_postgres_on_trio
@@ -209,15 +210,6 @@ def run(config: Config, *, sign_off: bool = False) -> int:
         log.critical("the service cannot run", extra={"event": "fatal", "error": str(failure)})
         print(f"Alphapy cannot run: {failure}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
     return 1 if failures else 0
-
-
-def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    """Every exception in a group of groups, the same text once."""
-    found: dict[str, BaseException] = {}
-    for error in group.exceptions:
-        inner = leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-        found.update((str(leaf), leaf) for leaf in inner)
-    return list(found.values())
 
 
 async def _main(config: Config, sign_off: bool) -> None:

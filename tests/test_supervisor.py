@@ -10,8 +10,9 @@ import trio
 
 from alphapy import supervisor
 from alphapy.pure.backoff import Backoff
+from alphapy.pure.groups import leaves
 from alphapy.sandbox.faults import RestFault
-from alphapy.supervisor import StopSwitch, leaves, serve
+from alphapy.supervisor import StopSwitch, serve
 from tests.support.bot import Stage, stage
 from tests.support.waiting import wait_until
 

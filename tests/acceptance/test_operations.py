@@ -9,7 +9,8 @@ import trio
 import trio.lowlevel
 
 from alphapy.config import Config
-from alphapy.supervisor import leaves, serve
+from alphapy.pure.groups import leaves
+from alphapy.supervisor import serve
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -60,6 +60,15 @@ class Running:
         messages: list[Any] = found["messages"]
         return messages
 
+    async def online(self) -> None:
+        """Return once the bot is connected."""
+
+        async def connected() -> bool:
+            state = await self.get("state", **{"as": self.people["ada"]})
+            return all(bot["online"] for bot in state["bots"])
+
+        await wait_until(connected, within=30, what="the bot online")
+
     async def heard(self, text: str, times: int = 1) -> None:
         async def said() -> bool:
             return [m["content"] for m in await self.messages("ada")].count(text) == times
@@ -134,6 +143,7 @@ async def test_a_person_chats_kills_the_bot_and_finds_everything_again(tmp_path:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         await wait_until(lambda: first.bot_pid not in {None, pid}, within=30, what="the bot's restart")
+        await first.online()
         await first.post("say", "alan", channel=first.channel, content="!hello")
         await first.heard("Hello, Alan!")
         await first.heard("Hello, Margaret!")
