@@ -129,6 +129,7 @@ def test_who_is_mentioned() -> None:
     assert _parse(text, everyone=True) == mentions.Mentions((1, 2), (7,), everyone=True)
     assert _parse("```<@1>``` `<@2>` ``<@&7>``") == mentions.Mentions()
     assert _parse(text, {"parse": ["everyone"]}, everyone=True) == mentions.Mentions((), (), everyone=True)
+    assert _parse(text, {"parse": []}, everyone=True) == mentions.Mentions()
     assert _parse(text, {"users": ["2"], "parse": ["roles"]}) == mentions.Mentions((2,), (7,))
     assert _parse(text, {"roles": ["8"], "parse": []}) == mentions.Mentions()
 

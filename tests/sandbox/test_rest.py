@@ -379,6 +379,11 @@ async def test_roles_obey_the_hierarchy() -> None:
         assert _code(await here.rest.delete(f"{base}/{made['id']}")) == (404, 10011)
         assert _code(await here.rest.put(f"{alan}/roles/{own}")) == (400, 50028)
         assert _code(await here.rest.put(f"{alan}/roles/1")) == (404, 10011)
+        owner, roles = here.demo.owner_id, here.demo.world.roles
+        above = roles.create(owner, here.demo.guild_id, {"name": "Above"})["id"]
+        roles.move(owner, here.demo.guild_id, [{"id": above, "position": 9}])
+        assert _code(await here.rest.put(f"{alan}/roles/{above}")) == (403, 50013)
+        assert _code(await here.rest.patch(alan, json={"roles": [above]})) == (403, 50013)
 
 
 async def test_members_are_found_changed_kicked_and_banned() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,14 @@ def test_a_world_is_the_same_after_saving_and_loading(tmp_path: Path) -> None:
         message["id"]
     )
     assert list(tmp_path.glob("deep/*")) == [path]
+
+
+def test_ids_increase_after_loading_even_if_the_clock_has_gone_back() -> None:
+    demo = demo_world()
+    message = Person(demo.world, demo.owner_id).say(demo.channels["general"], "now")
+    again = storage.restore(storage.dump(demo.world), now=lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    later = Person(again, demo.owner_id).say(demo.channels["general"], "then")
+    assert int(later["id"]) > int(message["id"])
 
 
 def test_there_is_no_world_without_a_file(tmp_path: Path) -> None:
