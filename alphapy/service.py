@@ -28,6 +28,7 @@ from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
 from alphapy.gateway.shards import ShardPlan, Shards
 from alphapy.pure.clock import Clock
+from alphapy.pure.ids import GuildId
 from alphapy.storage import migrate
 from alphapy.storage import settings as settings_storage
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from alphapy.config import Config
     from alphapy.gateway.invocation import Outcome
     from alphapy.gateway.shard import ShardState
-    from alphapy.pure.ids import GuildId
 
 log = logging.getLogger("alphapy.service")
 
@@ -200,6 +200,7 @@ class Service:
             rest=self.rest.statistics,
             dispatcher=self.dispatcher.statistics,
             guild_count=lambda: self.guilds.count,
+            guild_name=self._name_of,
             gateway_ready=lambda: self.gateway_ready,
             settings_loaded=lambda: self.settings_loaded,
             stopping=lambda: self.stopping,
@@ -208,6 +209,10 @@ class Service:
     def _owner_of(self, guild_id: GuildId) -> int | None:
         guild = self.guilds.get(guild_id)
         return None if guild is None else guild.owner_id
+
+    def _name_of(self, guild_id: int) -> str | None:
+        guild = self.guilds.get(GuildId(guild_id))
+        return None if guild is None else guild.name
 
     def _track(self, outcome: Outcome) -> None:
         self.registry.tell(Address.process("command_tracker"), outcome)

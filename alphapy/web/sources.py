@@ -114,6 +114,8 @@ class Sources:
     rest: Callable[[], RestStatistics]
     dispatcher: Callable[[], DispatcherStatistics]
     guild_count: Callable[[], int]
+    guild_name: Callable[[int], str | None]
+    """A guild's name; None for one that is not known."""
     gateway_ready: Callable[[], bool]
     """Whether the gateway is connected and what was expected of it has come."""
     settings_loaded: Callable[[], bool]

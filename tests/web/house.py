@@ -228,6 +228,7 @@ async def open_house(
         rest=lambda: gateway.rest,
         dispatcher=lambda: gateway.interactions,
         guild_count=lambda: gateway.guilds,
+        guild_name={5: "The <i>Bakery</i>"}.get,
         gateway_ready=lambda: gateway.ready and gateway.guilds_arrived,
         settings_loaded=lambda: switches["settings"],
         stopping=lambda: switches["stopping"],

@@ -74,7 +74,9 @@ def _gateway(moment: Moment) -> Iterator[Notice]:
         if shard.state not in {ShardState.READY, ShardState.DRAINING}:
             ending = f"; the last connection ended: {shard.last_ending}" if shard.last_ending else ""
             since = words.span(shard.in_state)
-            yield Notice(Level.BAD, f"Shard {shard.shard_id} is {shard.state.value} since {since}{ending}.")
+            yield Notice(
+                Level.BAD, f"Shard {shard.shard_id} has been {shard.state.value} for {since}{ending}."
+            )
     if moment.shards and moment.guilds_arriving:
         yield Notice(Level.WARN, "Guilds are still arriving from Discord.")
 
@@ -94,7 +96,8 @@ def _actors(moment: Moment) -> Iterator[Notice]:
             yield Notice(Level.WARN, f"{health.address} is backing off{why}")
         if health.busy_seconds >= SLOW:
             yield Notice(
-                Level.WARN, f"{health.address} works on one message since {words.span(health.busy_seconds)}."
+                Level.WARN,
+                f"{health.address} has worked on one message for {words.span(health.busy_seconds)}.",
             )
 
 

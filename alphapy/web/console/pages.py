@@ -72,6 +72,7 @@ class ConsolePages:
             under=under,
             next=shown[-1].address.path if len(found) > PAGE else None,
             words=words,
+            guild_name=self._sources.guild_name,
         )
 
     async def _render(self, template: str) -> str:
