@@ -142,7 +142,8 @@ def main(spec: dict[str, Any]) -> None:
     server = guard.start_server()
     problem = guard.wait_ready(server)
     if problem is not None:
-        os.close(OWNERS_FD)
+        shutil.rmtree(spec["socket_dir"], ignore_errors=True)
+        os.close(OWNERS_FD)  # whoever comes next must not find a reader
     os.write(1, (problem or "ready").encode())
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the starter sees the end of the answer
     if problem is None:
