@@ -210,14 +210,18 @@ def test_reactions_are_put_counted_and_taken_back(stage: Stage) -> None:
 @in_browser
 def test_replying_editing_and_deleting(stage: Stage) -> None:
     town = stage.town
-    stage.do(lambda: town.world.messages.create(town.ada, town.general, {"content": "What is new?"}))
+    stage.do(
+        lambda: town.world.messages.create(
+            town.ada, town.general, {"content": "**What** is\nnew, <@" + str(town.chidi) + ">?"}
+        )
+    )
     with stage.page(town.dana) as page:
         page.locator("article").hover()
         page.get_by_role("button", name="Reply", exact=True).click()
-        expect(page.locator("#reply-bar")).to_contain_text("Replying to Ada Lovelace What is new?")
+        expect(page.locator("#reply-bar")).to_contain_text("Replying to Ada Lovelace What is new, @Chidi?")
         say(page, "nothing much")
         mine = page.locator("article.mine")
-        expect(mine.locator(".origin")).to_have_text("Ada Lovelace What is new?")
+        expect(mine.locator(".origin")).to_have_text("Ada Lovelace What is new, @Chidi?")
         expect(page.locator("#reply-bar")).to_be_hidden()
         page.keyboard.press("ArrowUp")
         box = page.get_by_label("Edit the message")

@@ -77,7 +77,7 @@ export class Composer {
     const author = this.store.names.user(message.author.id)?.name ?? message.author.username;
     fill(
       $("reply-bar"),
-      h("span", { class: "reply-text" }, "Replying to ", h("b", {}, author), " ", h("span", { class: "hint" }, summary(message))),
+      h("span", { class: "reply-text" }, "Replying to ", h("b", {}, author), " ", h("span", { class: "hint" }, summary(message, this.store.names))),
       h("button", { type: "button", class: "icon-button small", "aria-label": "Do not reply", on: { click: () => this.store.set("reply", { replyTo: null }) } }, "✕"),
     );
     this.input.focus();

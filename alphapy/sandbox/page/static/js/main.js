@@ -341,7 +341,7 @@ class Page {
   }
 
   async #remove(message) {
-    if (await confirmDeletion(summary(message))) {
+    if (await confirmDeletion(summary(message, this.store.names))) {
       await this.#try(() => this.#api.remove(message.channel_id, message.id));
     }
     this.composer.focus();

@@ -193,6 +193,23 @@ export function renderMarkdown(text, names) {
 /** Elements for one line of text, such as an embed's title. */
 export const renderInline = (text, names) => parseInline(text).map((node) => renderNode(node, names));
 
+/** A text without its marks, on one line: for previews. */
+export function plainText(text, names) {
+  const flat = (nodes) => nodes.map((node) => (typeof node === "string" ? node : flatNode(node))).join("");
+  const flatNode = (node) => {
+    if (node.type === "spoiler") return "▒▒▒";
+    if (node.type === "code") return node.text;
+    if (node.children) return flat(node.children);
+    const shown = renderNode(node, names);
+    return shown.textContent ?? shown;
+  };
+  const flatBlock = (block) => {
+    if (block.type === "pre") return block.text;
+    return block.type === "list" ? block.items.map(flat).join(" ") : flat(block.children);
+  };
+  return parse(text).map(flatBlock).join(" ").replace(/\s+/gu, " ").trim();
+}
+
 const BLOCKS = { p: "p", quote: "blockquote", small: "p", heading1: "h4", heading2: "h5", heading3: "h6" };
 
 function renderBlock(block, names) {

@@ -3,7 +3,7 @@
 import { $, avatar, fill, h } from "./dom.js";
 import { renderComponents } from "./components.js";
 import { renderAttachment, renderEmbed } from "./embed.js";
-import { renderMarkdown } from "./markdown.js";
+import { plainText, renderMarkdown } from "./markdown.js";
 import { dayLabel, dayOf, fullTime, shortTime } from "./time.js";
 
 const EPHEMERAL = 64;
@@ -178,7 +178,7 @@ export class MessageList {
       "p",
       { class: "origin" },
       h("button", { type: "button", class: "origin-jump", "aria-label": `Go to the message of ${author.name}`, on: { click: jump } },
-        h("b", {}, author.name), " ", h("span", {}, summary(original))),
+        h("b", {}, author.name), " ", h("span", {}, summary(original, names))),
     );
   }
 
@@ -194,9 +194,10 @@ export class MessageList {
       message.type === JOINED && h("p", { class: "system" }, "joined the server."),
       message.content
         ? h("div", { class: "content md" }, renderMarkdown(message.content, store.names), edited)
-        : edited,
+        : null,
       message.attachments?.map(renderAttachment),
       message.embeds?.map((embed) => renderEmbed(embed, store.names)),
+      !message.content && edited,
       message.components?.length > 0 &&
         renderComponents(message.components, {
           press: (customId, values) => actions.press(message, customId, values),
@@ -324,8 +325,9 @@ const belongsTogether = (previous, message) =>
 const fromPayload = (user) => ({ id: user.id, name: user.global_name || user.username || "unknown", bot: Boolean(user.bot) });
 
 /** One line that stands for a message elsewhere. */
-export function summary(message) {
-  const text = (message.content || message.embeds?.[0]?.title || message.embeds?.[0]?.description || "").replace(/\s+/gu, " ").trim();
+export function summary(message, names) {
+  const [embed] = message.embeds ?? [];
+  const text = plainText(message.content || embed?.title || embed?.description || "", names);
   if (!text) return message.attachments?.length ? "an attachment" : "a message";
   return text.length > 90 ? `${text.slice(0, 89)}…` : text;
 }
