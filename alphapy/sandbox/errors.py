@@ -22,6 +22,7 @@ class Code(enum.IntEnum):
     UNKNOWN_APPLICATION = 10002
     UNKNOWN_CHANNEL = 10003
     UNKNOWN_GUILD = 10004
+    UNKNOWN_INVITE = 10006
     UNKNOWN_MEMBER = 10007
     UNKNOWN_MESSAGE = 10008
     UNKNOWN_OVERWRITE = 10009
@@ -34,6 +35,7 @@ class Code(enum.IntEnum):
     UNKNOWN_COMMAND = 10063
     TOO_MANY_PINS = 30003
     TOO_MANY_REACTIONS = 30010
+    TOO_MANY_INVITES = 30016
     TOO_MANY_COMMANDS = 30032
     UNAUTHORIZED = 40001
     BANNED = 40007
@@ -54,6 +56,8 @@ class Code(enum.IntEnum):
     INVALID_JSON = 50109
     REACTION_BLOCKED = 90001
     THREAD_EXISTS = 160004
+    THREAD_LOCKED = 160005
+    NOBODY_BANNED = 500000
 
 
 _WORDS: dict[Code, tuple[int, str]] = {
@@ -61,6 +65,7 @@ _WORDS: dict[Code, tuple[int, str]] = {
     Code.UNKNOWN_APPLICATION: (404, "No application has this id"),
     Code.UNKNOWN_CHANNEL: (404, "No channel has this id"),
     Code.UNKNOWN_GUILD: (404, "No guild has this id"),
+    Code.UNKNOWN_INVITE: (404, "No invite has this code, or it has expired"),
     Code.UNKNOWN_MEMBER: (404, "This user is not a member of the guild"),
     Code.UNKNOWN_MESSAGE: (404, "No message in this channel has this id"),
     Code.UNKNOWN_OVERWRITE: (404, "The channel has no such permission overwrite"),
@@ -73,6 +78,7 @@ _WORDS: dict[Code, tuple[int, str]] = {
     Code.UNKNOWN_COMMAND: (404, "No application command has this id"),
     Code.TOO_MANY_PINS: (400, "The channel holds as many pins as it can"),
     Code.TOO_MANY_REACTIONS: (400, "The message carries as many different reactions as it can"),
+    Code.TOO_MANY_INVITES: (400, "The guild has as many invites as it can"),
     Code.TOO_MANY_COMMANDS: (400, "The application has as many commands as it can"),
     Code.UNAUTHORIZED: (401, "401: the token is missing or wrong"),
     Code.BANNED: (403, "This user is banned from the guild"),
@@ -93,6 +99,8 @@ _WORDS: dict[Code, tuple[int, str]] = {
     Code.INVALID_JSON: (400, "The body is not valid JSON"),
     Code.REACTION_BLOCKED: (403, "A reaction cannot be added here"),
     Code.THREAD_EXISTS: (400, "A thread has already been made from this message"),
+    Code.THREAD_LOCKED: (400, "The thread is locked"),
+    Code.NOBODY_BANNED: (400, "None of these users could be banned"),
 }
 
 

@@ -60,6 +60,16 @@ ROLE_NAME = 100
 ROLES = 250
 NICK = 32
 TIMEOUT_DAYS = 28
+BULK_BAN = 200
+"""Users of one bulk ban."""
+BAN_DELETES_SECONDS = 604_800
+"""How far back a ban can delete messages."""
+INVITE_SECONDS = 604_800
+"""The longest life of an invite that ends at all."""
+INVITE_USES = 100
+INVITES = 1000
+"""Invites of one guild."""
+THREAD_ARCHIVE_MINUTES = (60, 1440, 4320, 10_080)
 FILES = 10
 FILE_BYTES = 10 * 1024 * 1024
 REASON = 512

@@ -121,7 +121,7 @@ async def test_a_deleted_channel_takes_its_messages_and_threads_along() -> None:
     demo = demo_world()
     alan, support = _person(demo, "alan"), demo.channels["support"]
     message = alan.say(support, "help")
-    thread = demo.world.channels.start_thread(alan.id, support, {"name": "t"}, message_id=int(message["id"]))
+    thread = demo.world.threads.start(alan.id, support, {"name": "t"}, message_id=int(message["id"]))
     alan.say(int(thread["id"]), "in the thread")
     demo.world.channels.delete(demo.owner_id, support)
     assert support not in demo.world.messages.by_channel

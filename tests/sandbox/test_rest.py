@@ -540,13 +540,11 @@ async def test_channels_that_hold_no_messages() -> None:
 async def test_a_private_thread_is_seen_by_its_members_only() -> None:
     demo = demo_world(UNLIMITED)
     world, grace = demo.world, demo.users["grace"]
-    thread = world.channels.start_thread(
-        demo.owner_id, demo.channels["general"], {"name": "hush", "type": 12}
-    )
+    thread = world.threads.start(demo.owner_id, demo.channels["general"], {"name": "hush", "type": 12})
     async with running(demo=demo) as here:
         at = f"/channels/{thread['id']}"
         assert (await here.rest.get(at)).is_success
-        world.channels.join_thread(demo.owner_id, int(thread["id"]), demo.users["alan"])
+        world.thread_members.join(demo.owner_id, int(thread["id"]), demo.users["alan"])
         here.person("alan").say(int(thread["id"]), "between us")
         with pytest.raises(Exception, match="No access"):
             here.person("margaret").say(int(thread["id"]), "let me in")

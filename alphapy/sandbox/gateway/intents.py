@@ -47,6 +47,9 @@ _GUILD_EVENTS: dict[str, int] = {
     "GUILD_MEMBER_REMOVE": MEMBERS,
     "GUILD_BAN_ADD": MODERATION,
     "GUILD_BAN_REMOVE": MODERATION,
+    "GUILD_AUDIT_LOG_ENTRY_CREATE": MODERATION,
+    "INVITE_CREATE": INVITES,
+    "INVITE_DELETE": INVITES,
     "MESSAGE_CREATE": GUILD_MESSAGES,
     "MESSAGE_UPDATE": GUILD_MESSAGES,
     "MESSAGE_DELETE": GUILD_MESSAGES,
@@ -75,7 +78,18 @@ def wanted(intents: int, happening: Happening, bot_id: int) -> bool:
         intent = _DIRECT.get(intent, intent)
     if intents & intent:
         return True
-    return happening.name == "GUILD_MEMBER_UPDATE" and happening.data["user"]["id"] == str(bot_id)
+    return _concerns(happening, str(bot_id))
+
+
+def _concerns(happening: Happening, bot_id: str) -> bool:
+    """Whether a bot is told of this without the intent, because it is about the bot's own membership."""
+    data = happening.data
+    if happening.name == "GUILD_MEMBER_UPDATE":
+        return bool(data["user"]["id"] == bot_id)
+    if happening.name == "THREAD_MEMBERS_UPDATE":
+        joined = any(entry["user_id"] == bot_id for entry in data["added_members"])
+        return joined or bot_id in data["removed_member_ids"]
+    return False
 
 
 def hides_content(intents: int, happening: Happening, bot_id: int) -> bool:

@@ -15,7 +15,7 @@ from quart import Request, Response
 from alphapy.sandbox import limits
 from alphapy.sandbox.errors import JSON, Code, Refused, invalid_form, refused
 from alphapy.sandbox.faults import ArmedRestFault, Faults, RestFault
-from alphapy.sandbox.rest import channels, commands, gateway, guilds, interactions, messages
+from alphapy.sandbox.rest import channels, commands, gateway, guilds, interactions, invites, messages, threads
 from alphapy.sandbox.rest.log import Record, RequestLog
 from alphapy.sandbox.rest.ratelimits import RateLimits, Verdict
 from alphapy.sandbox.rest.routes import Answer, Call, Route, Table
@@ -38,6 +38,8 @@ ROUTES = (
     *interactions.ROUTES,
     *messages.ROUTES,
     *channels.ROUTES,
+    *threads.ROUTES,
+    *invites.ROUTES,
     *guilds.ROUTES,
 )
 _LIMIT_FAULTS = {

@@ -1,4 +1,4 @@
-"""Routes about channels, their overwrites and threads."""
+"""Routes about channels and their overwrites."""
 
 from __future__ import annotations
 
@@ -13,50 +13,35 @@ async def get_channel(call: Call) -> Answer:
 
 async def edit_channel(call: Call) -> Answer:
     """Change a channel or a thread."""
-    return Answer(call.world.channels.edit(call.by, call.id("channel_id"), call.object()))
+    return Answer(call.world.channels.edit(call.by, call.id("channel_id"), call.object(), reason=call.reason))
 
 
 async def delete_channel(call: Call) -> Answer:
     """Delete a channel or a thread."""
     channel_id = call.id("channel_id")
-    channel = call.world.channels.delete(call.by, channel_id)
+    channel = call.world.channels.delete(call.by, channel_id, reason=call.reason)
     return Answer(channel)
 
 
 async def set_overwrite(call: Call) -> Answer:
     """Set the permissions of a role or a member."""
-    call.world.channels.set_overwrite(call.by, call.id("channel_id"), call.id("overwrite_id"), call.object())
+    call.world.channels.set_overwrite(
+        call.by, call.id("channel_id"), call.id("overwrite_id"), call.object(), reason=call.reason
+    )
     return NOTHING
 
 
 async def delete_overwrite(call: Call) -> Answer:
     """Remove the permissions of a role or a member."""
-    call.world.channels.delete_overwrite(call.by, call.id("channel_id"), call.id("overwrite_id"))
+    call.world.channels.delete_overwrite(
+        call.by, call.id("channel_id"), call.id("overwrite_id"), reason=call.reason
+    )
     return NOTHING
 
 
 async def type_in(call: Call) -> Answer:
     """Show that the bot is typing."""
     call.world.channels.type(call.by, call.id("channel_id"))
-    return NOTHING
-
-
-async def start_thread(call: Call) -> Answer:
-    """A thread without a message."""
-    return Answer(call.world.channels.start_thread(call.by, call.id("channel_id"), call.object()), 201)
-
-
-async def join_thread(call: Call) -> Answer:
-    """Add oneself or another to a thread."""
-    user_id = call.id("user_id") if "user_id" in call.parameters else call.by
-    call.world.channels.join_thread(call.by, call.id("channel_id"), user_id)
-    return NOTHING
-
-
-async def leave_thread(call: Call) -> Answer:
-    """Take oneself or another out of a thread."""
-    user_id = call.id("user_id") if "user_id" in call.parameters else call.by
-    call.world.channels.leave_thread(call.by, call.id("channel_id"), user_id)
     return NOTHING
 
 
@@ -68,10 +53,4 @@ ROUTES = (
     Route("PUT", f"{_CHANNEL}/permissions/{{overwrite_id}}", set_overwrite),
     Route("DELETE", f"{_CHANNEL}/permissions/{{overwrite_id}}", delete_overwrite),
     Route("POST", f"{_CHANNEL}/typing", type_in),
-    Route("POST", f"{_CHANNEL}/threads", start_thread),
-    *(
-        Route(method, f"{_CHANNEL}/thread-members/{who}", handler)
-        for who in ("@me", "{user_id}")
-        for method, handler in (("PUT", join_thread), ("DELETE", leave_thread))
-    ),
 )

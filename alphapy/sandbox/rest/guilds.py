@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alphapy.sandbox.errors import Code, refused
+from alphapy.sandbox import limits
+from alphapy.sandbox.errors import Code, invalid_field, refused
 from alphapy.sandbox.rest.routes import NOTHING, Answer, Call, Route
+from alphapy.sandbox.world.guilds import Place
 from alphapy.sandbox.world.permissions import THREAD_TYPES, Right
 
 if TYPE_CHECKING:
@@ -38,13 +40,27 @@ async def list_channels(call: Call) -> Answer:
 
 async def create_channel(call: Call) -> Answer:
     """A new channel."""
-    return Answer(call.world.channels.create(call.by, call.id("guild_id"), call.object()), 201)
+    channel = call.world.channels.create(call.by, call.id("guild_id"), call.object(), reason=call.reason)
+    return Answer(channel, 201)
+
+
+async def move_channels(call: Call) -> Answer:
+    """Order the channels."""
+    call.world.channels.move(call.by, call.id("guild_id"), call.array())
+    return NOTHING
 
 
 async def active_threads(call: Call) -> Answer:
     """The threads that are not archived."""
-    threads = [c for c in _guild(call).channels.values() if c["type"] in THREAD_TYPES]
-    return Answer({"threads": [t for t in threads if not t["thread_metadata"]["archived"]], "members": []})
+    guild = _guild(call)
+    threads = [
+        channel
+        for channel in guild.channels.values()
+        if channel["type"] in THREAD_TYPES
+        and not channel["thread_metadata"]["archived"]
+        and call.world.access.rights(call.by, Place(channel, guild)) & Right.VIEW_CHANNEL
+    ]
+    return Answer({"threads": threads, "members": call.world.thread_members.of(guild, call.by)})
 
 
 async def list_roles(call: Call) -> Answer:
@@ -59,7 +75,7 @@ async def get_role(call: Call) -> Answer:
 
 async def create_role(call: Call) -> Answer:
     """A new role."""
-    return Answer(call.world.roles.create(call.by, call.id("guild_id"), call.object()))
+    return Answer(call.world.roles.create(call.by, call.id("guild_id"), call.object(), reason=call.reason))
 
 
 async def move_roles(call: Call) -> Answer:
@@ -69,12 +85,15 @@ async def move_roles(call: Call) -> Answer:
 
 async def edit_role(call: Call) -> Answer:
     """Change a role."""
-    return Answer(call.world.roles.edit(call.by, call.id("guild_id"), call.id("role_id"), call.object()))
+    role = call.world.roles.edit(
+        call.by, call.id("guild_id"), call.id("role_id"), call.object(), reason=call.reason
+    )
+    return Answer(role)
 
 
 async def delete_role(call: Call) -> Answer:
     """Delete a role."""
-    call.world.roles.delete(call.by, call.id("guild_id"), call.id("role_id"))
+    call.world.roles.delete(call.by, call.id("guild_id"), call.id("role_id"), reason=call.reason)
     return NOTHING
 
 
@@ -105,19 +124,20 @@ async def get_member(call: Call) -> Answer:
 async def edit_member(call: Call) -> Answer:
     """Change a member's nickname, roles or timeout."""
     user_id = call.id("user_id")
-    return Answer(call.world.members.edit(call.by, call.id("guild_id"), user_id, call.object()))
+    member = call.world.members.edit(call.by, call.id("guild_id"), user_id, call.object(), reason=call.reason)
+    return Answer(member)
 
 
 async def edit_own_member(call: Call) -> Answer:
     """Change the bot's own nickname."""
     body = {key: value for key, value in call.object().items() if key == "nick"}
-    return Answer(call.world.members.edit(call.by, call.id("guild_id"), call.by, body))
+    return Answer(call.world.members.edit(call.by, call.id("guild_id"), call.by, body, reason=call.reason))
 
 
 async def give_role(call: Call) -> Answer:
     """Give a member a role."""
     call.world.members.set_role(
-        call.by, call.id("guild_id"), call.id("user_id"), call.id("role_id"), has=True
+        call.by, call.id("guild_id"), call.id("user_id"), call.id("role_id"), has=True, reason=call.reason
     )
     return NOTHING
 
@@ -125,14 +145,14 @@ async def give_role(call: Call) -> Answer:
 async def take_role(call: Call) -> Answer:
     """Take a role from a member."""
     call.world.members.set_role(
-        call.by, call.id("guild_id"), call.id("user_id"), call.id("role_id"), has=False
+        call.by, call.id("guild_id"), call.id("user_id"), call.id("role_id"), has=False, reason=call.reason
     )
     return NOTHING
 
 
 async def kick(call: Call) -> Answer:
     """Remove a member."""
-    call.world.members.kick(call.by, call.id("guild_id"), call.id("user_id"))
+    call.world.members.kick(call.by, call.id("guild_id"), call.id("user_id"), reason=call.reason)
     return NOTHING
 
 
@@ -156,15 +176,40 @@ async def get_ban(call: Call) -> Answer:
 
 
 async def ban(call: Call) -> Answer:
-    """Ban a user."""
-    call.world.members.ban(call.by, call.id("guild_id"), call.id("user_id"), call.reason)
+    """Ban a user, and delete what they wrote in the last seconds, if it is asked for."""
+    guild_id, user_id = call.id("guild_id"), call.id("user_id")
+    seconds = _seconds_to_delete(call)
+    call.world.members.ban(call.by, guild_id, user_id, call.reason)
+    if seconds:
+        call.world.messages.purge(guild_id, user_id, seconds)
     return NOTHING
+
+
+async def bulk_ban(call: Call) -> Answer:
+    """Ban many users."""
+    guild_id, seconds = call.id("guild_id"), _seconds_to_delete(call)
+    wanted = [int(user_id) for user_id in call.object()["user_ids"]]
+    banned, failed = call.world.members.ban_many(call.by, guild_id, wanted, call.reason)
+    if seconds:
+        for user_id in banned:
+            call.world.messages.purge(guild_id, user_id, seconds)
+    return Answer({"banned_users": [str(u) for u in banned], "failed_users": [str(u) for u in failed]})
 
 
 async def unban(call: Call) -> Answer:
     """Lift a ban."""
-    call.world.members.unban(call.by, call.id("guild_id"), call.id("user_id"))
+    call.world.members.unban(call.by, call.id("guild_id"), call.id("user_id"), reason=call.reason)
     return NOTHING
+
+
+def _seconds_to_delete(call: Call) -> int:
+    body = call.object()
+    days = int(body.get("delete_message_days") or 0)
+    seconds = int(body.get("delete_message_seconds") or days * 86_400)
+    if not 0 <= seconds <= limits.BAN_DELETES_SECONDS:
+        words = f"int value should be from 0 to {limits.BAN_DELETES_SECONDS}."
+        raise invalid_field(("delete_message_seconds",), "NUMBER_TYPE_MAX", words)
+    return seconds
 
 
 _GUILD = "/guilds/{guild_id}"
@@ -173,6 +218,7 @@ ROUTES = (
     Route("GET", _GUILD, get_guild),
     Route("GET", f"{_GUILD}/channels", list_channels),
     Route("POST", f"{_GUILD}/channels", create_channel),
+    Route("PATCH", f"{_GUILD}/channels", move_channels),
     Route("GET", f"{_GUILD}/threads/active", active_threads),
     Route("GET", f"{_GUILD}/roles", list_roles),
     Route("POST", f"{_GUILD}/roles", create_role),
@@ -192,4 +238,5 @@ ROUTES = (
     Route("GET", f"{_GUILD}/bans/{{user_id}}", get_ban),
     Route("PUT", f"{_GUILD}/bans/{{user_id}}", ban),
     Route("DELETE", f"{_GUILD}/bans/{{user_id}}", unban),
+    Route("POST", f"{_GUILD}/bulk-ban", bulk_ban),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from alphapy.sandbox.errors import Code, refused
 from alphapy.sandbox.rest.routes import NOTHING, Answer, Call, Route
 
 
@@ -39,14 +38,14 @@ async def edit_message(call: Call) -> Answer:
 
 async def delete_message(call: Call) -> Answer:
     """Delete a message."""
-    call.world.messages.delete(call.by, call.id("channel_id"), call.id("message_id"))
+    call.world.messages.delete(call.by, call.id("channel_id"), call.id("message_id"), reason=call.reason)
     return NOTHING
 
 
 async def bulk_delete(call: Call) -> Answer:
     """Delete up to a hundred messages."""
     ids = [int(message_id) for message_id in call.object()["messages"]]
-    call.world.messages.bulk_delete(call.by, call.id("channel_id"), ids)
+    call.world.messages.bulk_delete(call.by, call.id("channel_id"), ids, reason=call.reason)
     return NOTHING
 
 
@@ -99,23 +98,18 @@ async def page_pins(call: Call) -> Answer:
 
 async def pin(call: Call) -> Answer:
     """Pin a message."""
-    call.world.messages.pin(call.by, call.id("channel_id"), call.id("message_id"), pinned=True)
+    call.world.messages.pin(
+        call.by, call.id("channel_id"), call.id("message_id"), pinned=True, reason=call.reason
+    )
     return NOTHING
 
 
 async def unpin(call: Call) -> Answer:
     """Unpin a message."""
-    call.world.messages.pin(call.by, call.id("channel_id"), call.id("message_id"), pinned=False)
+    call.world.messages.pin(
+        call.by, call.id("channel_id"), call.id("message_id"), pinned=False, reason=call.reason
+    )
     return NOTHING
-
-
-async def start_thread(call: Call) -> Answer:
-    """A thread from a message."""
-    channel_id, message_id = call.id("channel_id"), call.id("message_id")
-    if call.world.messages.get(channel_id, message_id, call.by).seen_by is not None:
-        raise refused(Code.UNKNOWN_MESSAGE)
-    thread = call.world.channels.start_thread(call.by, channel_id, call.object(), message_id=message_id)
-    return Answer(thread, 201)
 
 
 _CHANNEL = "/channels/{channel_id}"
@@ -134,7 +128,6 @@ ROUTES = (
     Route("GET", _MESSAGE, get_message),
     Route("PATCH", _MESSAGE, edit_message),
     Route("DELETE", _MESSAGE, delete_message),
-    Route("POST", f"{_MESSAGE}/threads", start_thread),
     Route("DELETE", _REACTIONS, clear_reactions),
     Route("GET", f"{_REACTIONS}/{{emoji}}", list_reactions),
     Route("DELETE", f"{_REACTIONS}/{{emoji}}", clear_reactions),

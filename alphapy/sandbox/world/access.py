@@ -72,6 +72,7 @@ class Access:
         shown = guild.members if everybody else {viewer: guild.members[viewer]}
         channels = list(guild.channels.values())
         threads = [c for c in channels if c["type"] in permissions.THREAD_TYPES]
+        threads = [thread for thread in threads if not thread["thread_metadata"]["archived"]]
         return {
             **self._guilds.guild_json(guild),
             "joined_at": guild.members[viewer]["joined_at"],

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7
 V2 = 1 << 15
+HAS_THREAD = 1 << 5
+STARTER = 21
 _SENDABLE_FLAGS = (1 << 2) | EPHEMERAL | (1 << 12) | V2
 """Suppressed embeds, ephemeral, suppressed notifications, components v2."""
 NONCE_WINDOW = timedelta(minutes=5)
@@ -87,9 +89,10 @@ class Board:
         extra: JSON | None = None,
         replied_to: int | None = None,
         seen_by: int | None = None,
+        message_id: int | None = None,
     ) -> Stored:
         """Store a message whose body has been checked, and tell those who may see it."""
-        message_id = self._ids.next()
+        message_id = message_id or self._ids.next()
         flags = int(body.get("flags") or 0) & _SENDABLE_FLAGS
         stored = Stored(
             {
@@ -137,6 +140,12 @@ class Board:
             stored.body["edited_timestamp"] = self._ids.stamp()
         self._tell("MESSAGE_UPDATE", place, stored)
 
+    def mark(self, place: Place, message_id: int, flag: int) -> None:
+        """Set a flag on a message, and tell those who may see it."""
+        stored = self.by_channel[place.id][message_id]
+        stored.body["flags"] |= flag
+        self._tell("MESSAGE_UPDATE", place, stored)
+
     def remove(self, stored: Stored, place: Place) -> None:
         """Take a message away and tell those who saw it."""
         del self.by_channel[place.id][stored.id]
@@ -173,9 +182,14 @@ class Board:
                 }
                 for key, people in stored.reactions.items()
             ]
+        if body["flags"] & HAS_THREAD:
+            thread = self._guilds.thread(stored.id)
+            if thread is not None:
+                body["thread"] = thread
         if "referenced_message_of" in body:
             reference = body.pop("referenced_message_of")
-            answered = self.by_channel.get(int(body["channel_id"]), {}).get(int(reference))
+            where = int(body["message_reference"]["channel_id"])
+            answered = self.by_channel.get(where, {}).get(int(reference))
             body["referenced_message"] = (
                 None if answered is None else self._without_reference(answered, viewer)
             )
@@ -226,7 +240,7 @@ class Board:
             del here[next(iter(here))]
         if stored.seen_by is None:
             place.channel["last_message_id"] = str(stored.id)
-            if place.channel["type"] in THREAD_TYPES:
+            if place.channel["type"] in THREAD_TYPES and stored.body["type"] != STARTER:
                 place.channel["message_count"] += 1
                 place.channel["total_message_sent"] += 1
 

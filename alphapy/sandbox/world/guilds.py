@@ -27,7 +27,10 @@ IDLE_EPOCH_MS = 1_600_000_000_000
 
 @attrs.define
 class Guild:
-    """One guild: its own object without lists, and roles, channels (threads too), members and bans by id."""
+    """One guild: its own object without lists; roles, channels (threads too), members and bans by id.
+
+    ``audit_log`` is oldest first; ``invites`` are by code.
+    """
 
     id: int
     record: JSON
@@ -36,6 +39,8 @@ class Guild:
     members: dict[int, JSON] = attrs.field(factory=dict)
     bans: dict[int, JSON] = attrs.field(factory=dict)
     thread_members: dict[int, list[int]] = attrs.field(factory=dict)
+    audit_log: list[JSON] = attrs.field(factory=list)
+    invites: dict[str, JSON] = attrs.field(factory=dict)
 
     @property
     def owner_id(self) -> int:
@@ -127,6 +132,11 @@ class Guilds:
         if channel_id in self.direct:
             return Place(self.direct[channel_id], None)
         raise refused(Code.UNKNOWN_CHANNEL)
+
+    def thread(self, thread_id: int) -> JSON | None:
+        """The thread of this id; None where there is none."""
+        guild_id = self.where.get(thread_id)
+        return None if guild_id is None else self.known[guild_id].channels.get(thread_id)
 
     def of_user(self, user_id: int) -> Iterator[int]:
         """The ids of the guilds a user is a member of."""

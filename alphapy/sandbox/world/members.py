@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from alphapy.sandbox import limits
-from alphapy.sandbox.errors import JSON, Code, Problems, refused
+from alphapy.sandbox.errors import JSON, Code, Problems, Refused, refused
 from alphapy.sandbox.world import permissions
+from alphapy.sandbox.world.audit import Action, AuditLog, differences
 from alphapy.sandbox.world.feed import Feed, Happening
 from alphapy.sandbox.world.permissions import Right
 from alphapy.sandbox.world.records import new_member
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 class Members:
     """The members and bans of all guilds."""
 
-    def __init__(self, ids: Snowflakes, feed: Feed, users: Users, guilds: Guilds, access: Access) -> None:
+    def __init__(
+        self, ids: Snowflakes, feed: Feed, users: Users, guilds: Guilds, access: Access, audit: AuditLog
+    ) -> None:
         self._ids = ids
         self._feed = feed
         self._users = users
         self._guilds = guilds
         self._access = access
+        self._audit = audit
 
     def json(self, guild: Guild, user_id: int) -> JSON:
         """The member object with its user; 10007 for somebody who is no member."""
@@ -53,7 +57,7 @@ class Members:
             )
         self._tell("GUILD_MEMBER_ADD", guild, self.json(guild, user_id))
 
-    def edit(self, by: int, guild_id: int, user_id: int, body: JSON) -> JSON:
+    def edit(self, by: int, guild_id: int, user_id: int, body: JSON, *, reason: str | None = None) -> JSON:
         """Change nickname, roles or timeout."""
         guild = self._guilds.get(guild_id)
         self._access.require_in_guild(by, guild, 0)
@@ -63,6 +67,7 @@ class Members:
         problems = Problems()
         problems.longest(("nick",), body.get("nick"), limits.NICK)
         problems.raise_if_any()
+        before = dict(member)
         if "nick" in body:
             own = by == user_id
             self._access.require_in_guild(by, guild, Right.CHANGE_NICKNAME if own else Right.MANAGE_NICKNAMES)
@@ -76,9 +81,15 @@ class Members:
         if "communication_disabled_until" in body:
             self._time_out(by, guild, user_id, body["communication_disabled_until"])
         self._tell("GUILD_MEMBER_UPDATE", guild, self.json(guild, user_id))
+        changes = differences(before, member, ("nick", "communication_disabled_until"))
+        if changes:
+            self._audit.record(by, guild, Action.MEMBER_UPDATE, user_id, changes=changes, reason=reason)
+        self._record_roles(by, guild, user_id, before["roles"], reason)
         return self.json(guild, user_id)
 
-    def set_role(self, by: int, guild_id: int, user_id: int, role_id: int, *, has: bool) -> None:
+    def set_role(
+        self, by: int, guild_id: int, user_id: int, role_id: int, *, has: bool, reason: str | None = None
+    ) -> None:
         """Give a role or take it away; the same state again changes nothing."""
         guild = self._guilds.get(guild_id)
         self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)
@@ -88,13 +99,15 @@ class Members:
         roles = guild.members[user_id]["roles"]
         if (str(role_id) in roles) == has:
             return
+        before = list(roles)
         if has:
             roles.append(str(role_id))
         else:
             roles.remove(str(role_id))
         self._tell("GUILD_MEMBER_UPDATE", guild, self.json(guild, user_id))
+        self._record_roles(by, guild, user_id, before, reason)
 
-    def kick(self, by: int, guild_id: int, user_id: int) -> None:
+    def kick(self, by: int, guild_id: int, user_id: int, *, reason: str | None = None) -> None:
         """Remove a member."""
         guild = self._guilds.get(guild_id)
         self._access.require_in_guild(by, guild, Right.KICK_MEMBERS)
@@ -102,6 +115,7 @@ class Members:
             raise refused(Code.UNKNOWN_MEMBER)
         self._require_outranks(by, guild, user_id)
         self._remove(guild, user_id)
+        self._audit.record(by, guild, Action.MEMBER_KICK, user_id, reason=reason)
 
     def leave(self, guild_id: int, user_id: int) -> None:
         """A member leaves; a bot is removed from the guild."""
@@ -119,14 +133,37 @@ class Members:
             self._remove(guild, user_id)
         guild.bans[user_id] = {"reason": reason, "user": user}
         self._tell("GUILD_BAN_ADD", guild, {"user": user})
+        self._audit.record(by, guild, Action.MEMBER_BAN_ADD, user_id, reason=reason)
 
-    def unban(self, by: int, guild_id: int, user_id: int) -> None:
+    def ban_many(
+        self, by: int, guild_id: int, user_ids: list[int], reason: str | None
+    ) -> tuple[list[int], list[int]]:
+        """Ban up to two hundred users at once: those who are banned now, and those who could not be."""
+        guild = self._guilds.get(guild_id)
+        self._access.require_in_guild(by, guild, Right.BAN_MEMBERS | Right.MANAGE_GUILD)
+        problems = Problems()
+        problems.at_most(("user_ids",), user_ids, limits.BULK_BAN, least=1)
+        problems.raise_if_any()
+        banned, failed = [], []
+        for user_id in dict.fromkeys(user_ids):
+            try:
+                self.ban(by, guild_id, user_id, reason)
+            except Refused:
+                failed.append(user_id)
+            else:
+                banned.append(user_id)
+        if not banned:
+            raise refused(Code.NOBODY_BANNED)
+        return banned, failed
+
+    def unban(self, by: int, guild_id: int, user_id: int, *, reason: str | None = None) -> None:
         """Lift a ban; 10026 if there is none."""
         guild = self._guilds.get(guild_id)
         self._access.require_in_guild(by, guild, Right.BAN_MEMBERS)
         if guild.bans.pop(user_id, None) is None:
             raise refused(Code.UNKNOWN_BAN)
         self._tell("GUILD_BAN_REMOVE", guild, {"user": self._users.get(user_id)})
+        self._audit.record(by, guild, Action.MEMBER_BAN_REMOVE, user_id, reason=reason)
 
     def search(self, guild: Guild, text: str, limit: int) -> list[JSON]:
         """Members whose username or nickname begins with the text."""
@@ -156,6 +193,21 @@ class Members:
             )
         problems.raise_if_any()
         member["communication_disabled_until"] = instant.isoformat()
+
+    def _record_roles(
+        self, by: int, guild: Guild, user_id: int, before: list[str], reason: str | None
+    ) -> None:
+        after = guild.members[user_id]["roles"]
+        changes: list[JSON] = []
+        for key, ids in (
+            ("$add", [role for role in after if role not in before]),
+            ("$remove", [role for role in before if role not in after]),
+        ):
+            named = [{"id": role, "name": guild.roles[int(role)]["name"]} for role in ids]
+            if named:
+                changes.append({"key": key, "new_value": named})
+        if changes:
+            self._audit.record(by, guild, Action.MEMBER_ROLE_UPDATE, user_id, changes=changes, reason=reason)
 
     def _require_roles(self, by: int, guild: Guild, role_ids: set[int]) -> None:
         self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from alphapy.sandbox import limits
 from alphapy.sandbox.errors import JSON, Code, invalid_field, refused
 from alphapy.sandbox.world import content
+from alphapy.sandbox.world.audit import Action, AuditLog
 from alphapy.sandbox.world.board import EPHEMERAL, REPLY, Board, Stored
 from alphapy.sandbox.world.channels import require_text, sending_right
 from alphapy.sandbox.world.ids import created_at
@@ -16,8 +17,14 @@ from alphapy.sandbox.world.permissions import Right
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from alphapy.sandbox.world.files import Upload
-    from alphapy.sandbox.world.guilds import Place
+    from alphapy.sandbox.tuning import Tuning
+    from alphapy.sandbox.world.access import Access
+    from alphapy.sandbox.world.feed import Feed
+    from alphapy.sandbox.world.files import Attachments, Upload
+    from alphapy.sandbox.world.guilds import Guilds, Place
+    from alphapy.sandbox.world.ids import Snowflakes
+    from alphapy.sandbox.world.thread_members import ThreadMembers
+    from alphapy.sandbox.world.users import Users
 
 NONCE_WINDOW = timedelta(minutes=5)
 """How long an enforced nonce finds the message it was sent with."""
@@ -28,6 +35,23 @@ HISTORY = 100
 
 class Messages(Board):
     """The messages of all channels, with the acts that are open to people and bots."""
+
+    def __init__(
+        self,
+        ids: Snowflakes,
+        feed: Feed,
+        users: Users,
+        guilds: Guilds,
+        access: Access,
+        files: Attachments,
+        tuning: Tuning,
+        *,
+        audit: AuditLog,
+        thread_members: ThreadMembers,
+    ) -> None:
+        super().__init__(ids, feed, users, guilds, access, files, tuning)
+        self._audit = audit
+        self._thread_members = thread_members
 
     def create(self, by: int, channel_id: int, body: JSON, uploads: Iterable[Upload] = ()) -> JSON:
         """Send a message as a user or a bot; the same enforced nonce again gives the first one back."""
@@ -47,6 +71,7 @@ class Messages(Board):
         body = {**body, "flags": int(body.get("flags") or 0) & ~EPHEMERAL}
         if not rights & Right.EMBED_LINKS:
             body["embeds"] = []
+        self._thread_members.enter(by, place, rights)
         stored = self.post(by, place, body, uploads, extra=extra, replied_to=replied_to)
         return self.json(stored, by)
 
@@ -67,7 +92,7 @@ class Messages(Board):
         self.change(stored, place, body, tuple(uploads))
         return self.json(stored, by)
 
-    def delete(self, by: int, channel_id: int, message_id: int) -> None:
+    def delete(self, by: int, channel_id: int, message_id: int, *, reason: str | None = None) -> None:
         """Delete one's own message, or with the right to manage messages anybody's."""
         place = self._guilds.place(channel_id)
         rights = self._access.require(by, place, 0)
@@ -78,8 +103,15 @@ class Messages(Board):
         if not own and (place.guild is None or not rights & Right.MANAGE_MESSAGES):
             raise refused(Code.MISSING_PERMISSIONS)
         self.remove(stored, place)
+        if not own and place.guild is not None:
+            options: JSON = {"channel_id": str(channel_id), "count": "1"}
+            self._audit.record(
+                by, place.guild, Action.MESSAGE_DELETE, stored.author_id, options=options, reason=reason
+            )
 
-    def bulk_delete(self, by: int, channel_id: int, message_ids: list[int]) -> None:
+    def bulk_delete(
+        self, by: int, channel_id: int, message_ids: list[int], *, reason: str | None = None
+    ) -> None:
         """Delete 2 to 100 messages younger than two weeks; unknown ids do not matter."""
         place = self._guilds.place(channel_id)
         if place.guild is None:
@@ -92,12 +124,24 @@ class Messages(Board):
         oldest = self._ids.now() - timedelta(days=limits.BULK_DELETE_DAYS)
         if any(created_at(message_id) < oldest for message_id in wanted):
             raise refused(Code.TOO_OLD_TO_BULK_DELETE)
-        here = self.by_channel.get(channel_id, {})
-        gone = [m for m in wanted if m in here and here[m].seen_by is None]
-        for message_id in gone:
-            del here[message_id]
-        data = {"ids": [str(message_id) for message_id in gone], "channel_id": str(channel_id)}
-        self._announce("MESSAGE_DELETE_BULK", place, data, None)
+        gone = self._take_away(place, wanted)
+        self._audit.record(
+            by,
+            place.guild,
+            Action.MESSAGE_BULK_DELETE,
+            channel_id,
+            options={"count": str(len(gone))},
+            reason=reason,
+        )
+
+    def purge(self, guild_id: int, author_id: int, seconds: int) -> None:
+        """Delete what an author has written in a guild in the last seconds: the effect of a ban."""
+        oldest = self._ids.now() - timedelta(seconds=seconds)
+        for channel_id in self._guilds.get(guild_id).channels:
+            here = self.by_channel.get(channel_id, {}).values()
+            found = [m.id for m in here if m.author_id == author_id and created_at(m.id) >= oldest]
+            if found:
+                self._take_away(self._guilds.place(channel_id), found)
 
     def read(self, by: int, channel_id: int, message_id: int) -> JSON:
         """One message over REST: private answers are not to be had here."""
@@ -138,7 +182,9 @@ class Messages(Board):
             found = [m for m in found if before is None or m.id < before][-limit:]
         return [self.json(stored, by) for stored in reversed(found)]
 
-    def pin(self, by: int, channel_id: int, message_id: int, *, pinned: bool) -> None:
+    def pin(
+        self, by: int, channel_id: int, message_id: int, *, pinned: bool, reason: str | None = None
+    ) -> None:
         """Pin a message or unpin it; the same state again changes nothing."""
         place = self._guilds.place(channel_id)
         rights = self._access.require(by, place, 0)
@@ -157,6 +203,10 @@ class Messages(Board):
         if pinned:
             reference = {"type": 0, "channel_id": str(channel_id), "message_id": str(message_id)}
             self.post(by, place, {}, extra={"type": PINNED, "message_reference": reference})
+        if place.guild is not None:
+            action = Action.MESSAGE_PIN if pinned else Action.MESSAGE_UNPIN
+            options: JSON = {"channel_id": str(channel_id), "message_id": str(message_id)}
+            self._audit.record(by, place.guild, action, stored.author_id, options=options, reason=reason)
 
     def pins(self, by: int, channel_id: int) -> list[JSON]:
         """The pinned messages, newest first."""
@@ -164,6 +214,16 @@ class Messages(Board):
         self._access.require(by, place, Right.READ_MESSAGE_HISTORY)
         here = self.by_channel.get(channel_id, {}).values()
         return [self.json(stored, by) for stored in reversed(list(here)) if stored.body["pinned"]]
+
+    def _take_away(self, place: Place, message_ids: list[int]) -> list[int]:
+        """Remove those of the messages that are here, and tell of them at once."""
+        here = self.by_channel.get(place.id, {})
+        gone = [m for m in message_ids if m in here and here[m].seen_by is None]
+        for message_id in gone:
+            del here[message_id]
+        data = {"ids": [str(message_id) for message_id in gone], "channel_id": str(place.id)}
+        self._announce("MESSAGE_DELETE_BULK", place, data, None)
+        return gone
 
     def _reply_fields(self, place: Place, body: JSON) -> JSON:
         reference = body.get("message_reference")

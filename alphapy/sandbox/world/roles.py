@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from alphapy.sandbox import limits
 from alphapy.sandbox.errors import JSON, Code, Problems, refused
 from alphapy.sandbox.world import permissions
+from alphapy.sandbox.world.audit import Action, AuditLog, differences
 from alphapy.sandbox.world.feed import Feed, Happening
 from alphapy.sandbox.world.permissions import Right
 from alphapy.sandbox.world.records import new_role
@@ -16,17 +17,19 @@ if TYPE_CHECKING:
     from alphapy.sandbox.world.guilds import Guild, Guilds
     from alphapy.sandbox.world.ids import Snowflakes
 
+_LOGGED = ("name", "color", "hoist", "mentionable", "permissions")
 _EDITABLE = ("name", "color", "hoist", "mentionable", "icon", "unicode_emoji", "permissions")
 
 
 class Roles:
     """The roles of all guilds."""
 
-    def __init__(self, ids: Snowflakes, feed: Feed, guilds: Guilds, access: Access) -> None:
+    def __init__(self, ids: Snowflakes, feed: Feed, guilds: Guilds, access: Access, audit: AuditLog) -> None:
         self._ids = ids
         self._feed = feed
         self._guilds = guilds
         self._access = access
+        self._audit = audit
 
     def get(self, guild: Guild, role_id: int) -> JSON:
         """The role; 10011 for an unknown id."""
@@ -35,7 +38,7 @@ class Roles:
             raise refused(Code.UNKNOWN_ROLE)
         return role
 
-    def create(self, by: int, guild_id: int, body: JSON) -> JSON:
+    def create(self, by: int, guild_id: int, body: JSON, *, reason: str | None = None) -> JSON:
         """A new role at the bottom of the list, just above everyone."""
         guild = self._guilds.get(guild_id)
         self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)
@@ -47,16 +50,19 @@ class Roles:
                 other["position"] += 1
         guild.roles[int(role["id"])] = role
         self._tell("GUILD_ROLE_CREATE", guild, {"role": role})
+        self._record(by, guild, Action.ROLE_CREATE, {}, role, reason)
         return role
 
-    def edit(self, by: int, guild_id: int, role_id: int, body: JSON) -> JSON:
+    def edit(self, by: int, guild_id: int, role_id: int, body: JSON, *, reason: str | None = None) -> JSON:
         """Change a role that stands below the actor's highest."""
         guild = self._guilds.get(guild_id)
         self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)
         role = self.get(guild, role_id)
         self._require_above(by, guild, role)
+        before = dict(role)
         role.update(self._checked(by, guild, body))
         self._tell("GUILD_ROLE_UPDATE", guild, {"role": role})
+        self._record(by, guild, Action.ROLE_UPDATE, before, role, reason)
         return role
 
     def move(self, by: int, guild_id: int, positions: list[JSON]) -> list[JSON]:
@@ -71,7 +77,7 @@ class Roles:
                 self._tell("GUILD_ROLE_UPDATE", guild, {"role": role})
         return list(guild.roles.values())
 
-    def delete(self, by: int, guild_id: int, role_id: int) -> None:
+    def delete(self, by: int, guild_id: int, role_id: int, *, reason: str | None = None) -> None:
         """Delete a role and take it from its members."""
         guild = self._guilds.get(guild_id)
         self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)
@@ -84,6 +90,7 @@ class Roles:
             if str(role_id) in member["roles"]:
                 member["roles"].remove(str(role_id))
         self._tell("GUILD_ROLE_DELETE", guild, {"role_id": str(role_id)})
+        self._record(by, guild, Action.ROLE_DELETE, role, {}, reason)
 
     def _require_above(self, by: int, guild: Guild, role: JSON) -> None:
         if permissions.top_position(guild, by) <= permissions.rank(role):
@@ -106,6 +113,14 @@ class Roles:
                 "tertiary_color": None,
             }
         return fields
+
+    def _record(
+        self, by: int, guild: Guild, action: Action, before: JSON, after: JSON, reason: str | None
+    ) -> None:
+        changes = differences(before, after, _LOGGED)
+        role_id = int((after or before)["id"])
+        if changes:
+            self._audit.record(by, guild, action, role_id, changes=changes, reason=reason)
 
     def _tell(self, name: str, guild: Guild, data: JSON) -> None:
         self._feed.emit(Happening(name=name, guild_id=guild.id, data={"guild_id": str(guild.id), **data}))

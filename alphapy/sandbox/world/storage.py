@@ -125,6 +125,8 @@ def _guild_json(guild: Guild) -> JSON:
         "members": {str(user): member for user, member in guild.members.items()},
         "bans": {str(user): ban for user, ban in guild.bans.items()},
         "thread_members": {str(thread): members for thread, members in guild.thread_members.items()},
+        "audit_log": guild.audit_log,
+        "invites": guild.invites,
     }
 
 
@@ -142,6 +144,8 @@ def _fill(world: World, state: JSON) -> None:
             {int(user): member for user, member in entry["members"].items()},
             {int(user): ban for user, ban in entry["bans"].items()},
             {int(thread): members for thread, members in entry["thread_members"].items()},
+            entry.get("audit_log", []),
+            entry.get("invites", {}),
         )
         world.guilds.known[guild.id] = guild
         world.guilds.where.update(dict.fromkeys(guild.channels, guild.id))

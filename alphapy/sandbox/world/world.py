@@ -19,6 +19,7 @@ from alphapy.sandbox.tuning import Tuning
 from alphapy.sandbox.world.access import Access
 from alphapy.sandbox.world.answers import Answers
 from alphapy.sandbox.world.applications import Applications
+from alphapy.sandbox.world.audit import AuditLog
 from alphapy.sandbox.world.channels import Channels
 from alphapy.sandbox.world.commands import Commands
 from alphapy.sandbox.world.feed import Feed, Happening
@@ -26,10 +27,13 @@ from alphapy.sandbox.world.files import Attachments
 from alphapy.sandbox.world.guilds import Guilds
 from alphapy.sandbox.world.ids import Snowflakes, utc_now
 from alphapy.sandbox.world.interactions import Interactions
+from alphapy.sandbox.world.invites import Invites
 from alphapy.sandbox.world.members import Members
 from alphapy.sandbox.world.messages import Messages
 from alphapy.sandbox.world.reactions import Reactions
 from alphapy.sandbox.world.roles import Roles
+from alphapy.sandbox.world.thread_members import ThreadMembers
+from alphapy.sandbox.world.threads import Threads
 from alphapy.sandbox.world.users import Users
 
 if TYPE_CHECKING:
@@ -57,13 +61,18 @@ class World:
         self.users = Users(self.ids)
         self.guilds = Guilds(self.ids, self.users, self.feed)
         self.access = Access(self.ids, self.users, self.guilds)
-        self.roles = Roles(self.ids, self.feed, self.guilds, self.access)
-        self.channels = Channels(self.ids, self.feed, self.users, self.guilds, self.access)
-        self.members = Members(self.ids, self.feed, self.users, self.guilds, self.access)
+        base = (self.ids, self.feed, self.users, self.guilds, self.access)
+        self.audit = AuditLog(*base)
+        self.roles = Roles(self.ids, self.feed, self.guilds, self.access, self.audit)
+        self.channels = Channels(*base, self.audit)
+        self.members = Members(*base, self.audit)
+        self.invites = Invites(*base, self.audit, self.members)
+        self.thread_members = ThreadMembers(*base)
         self.files = Attachments(self.ids)
         self.messages = Messages(
-            self.ids, self.feed, self.users, self.guilds, self.access, self.files, self.tuning
+            *base, self.files, self.tuning, audit=self.audit, thread_members=self.thread_members
         )
+        self.threads = Threads(self.ids, self.feed, self.guilds, self.access, self.audit, self.messages)
         self.reactions = Reactions(self.feed, self.users, self.guilds, self.access, self.messages)
         self.applications = Applications(self.users)
         self.commands = Commands(self.ids, self.feed, self.access)
