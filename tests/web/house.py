@@ -181,7 +181,7 @@ def registry_of(pool: Pool, clock: FakeClock, budget: Budget) -> Registry:
         rng=random.Random(1),
         outages=(DatabaseUnavailable, DatabaseBusy),
     )
-    quick = Backoff(initial=0.01, factor=1.0, ceiling=0.01, jitter=0.0)
+    quick = Backoff(initial=0.01, factor=1.0, ceiling=30.0, jitter=0.0)
     registry.register(PATTERN, ChildSpec(factory=Greeter, restarts=5, backoff=quick))
     registry.register(
         HEALTH_HISTORY.pattern,

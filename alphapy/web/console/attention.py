@@ -85,7 +85,7 @@ def _actors(moment: Moment) -> Iterator[Notice]:
     for kind in moment.survey.kinds:
         if kind.failed_actors:
             who = words.counted(kind.failed_actors, "actor has", "actors have")
-            yield Notice(Level.BAD, f"{who} failed: {kind.pattern}. They are tried again, slowly.")
+            yield Notice(Level.BAD, f"{who} failed in {kind.pattern}, to be tried again later.")
         if kind.oldest_seconds >= SLOW:
             yield Notice(
                 Level.WARN, f"A message to {kind.pattern} has waited for {words.span(kind.oldest_seconds)}."
