@@ -7,6 +7,7 @@ strikes requests of a route (or all) once ``after`` of them have gone through, `
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -71,10 +72,15 @@ class ArmedGatewayFault:
 
 @attrs.define(kw_only=True)
 class ArmedRestFault:
-    """A REST fault that waits for its request. ``route`` is method and template, None for every route."""
+    """A REST fault that waits for its request.
+
+    ``route`` is method and template, None for every route; ``where`` are parameters that a request must
+    have, such as ``{"channel_id": "123"}``.
+    """
 
     kind: RestFault
     route: str | None = None
+    where: Mapping[str, str] = attrs.field(factory=dict)
     after: int = 0
     times: int = 1
     status: int = 500
@@ -90,11 +96,17 @@ class Faults:
         self.struck: list[ArmedGatewayFault | ArmedRestFault] = []
         """Every fault that has struck, in order, for a test or a page to look at."""
         self._on_armed: list[Callable[[], None]] = []
+        self._on_struck: list[Callable[[ArmedGatewayFault | ArmedRestFault], None]] = []
 
     def on_armed(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call the listener when a gateway fault is armed; returns what ends it."""
         self._on_armed.append(listener)
         return lambda: self._on_armed.remove(listener)
+
+    def on_struck(self, listener: Callable[[ArmedGatewayFault | ArmedRestFault], None]) -> Callable[[], None]:
+        """Call the listener with each fault at the moment it strikes; returns what ends it."""
+        self._on_struck.append(listener)
+        return lambda: self._on_struck.remove(listener)
 
     def arm_gateway(
         self,
@@ -125,6 +137,7 @@ class Faults:
         kind: RestFault,
         *,
         route: str | None = None,
+        where: Mapping[str, str] | None = None,
         after: int = 0,
         times: int = 1,
         status: int = 500,
@@ -132,7 +145,13 @@ class Faults:
     ) -> ArmedRestFault:
         """Arm a REST fault for a route such as ``"POST /channels/{channel_id}/messages"``."""
         fault = ArmedRestFault(
-            kind=kind, route=route, after=after, times=times, status=status, seconds=seconds
+            kind=kind,
+            route=route,
+            where=where or {},
+            after=after,
+            times=times,
+            status=status,
+            seconds=seconds,
         )
         self.rest.append(fault)
         return fault
@@ -158,10 +177,10 @@ class Faults:
                 return fault
         return None
 
-    def for_request(self, route: str) -> ArmedRestFault | None:
+    def for_request(self, route: str, parameters: Mapping[str, str]) -> ArmedRestFault | None:
         """The fault that strikes this request, counted as struck."""
         for fault in self.rest:
-            if fault.route not in {None, route}:
+            if fault.route not in {None, route} or not fault.where.items() <= parameters.items():
                 continue
             if fault.after > 0:
                 fault.after -= 1
@@ -175,3 +194,5 @@ class Faults:
     def _strike(self, fault: ArmedGatewayFault | ArmedRestFault) -> None:
         fault.times -= 1
         self.struck.append(attrs.evolve(fault))
+        for listener in tuple(self._on_struck):
+            listener(self.struck[-1])

@@ -180,3 +180,20 @@ async def test_slow_and_hanging_answers() -> None:
         with pytest.raises(httpx.ReadTimeout):
             await here.rest.get("/users/@me", timeout=0.2)
         assert (await here.rest.get("/users/@me")).status_code == 200
+
+
+async def test_a_fault_may_strike_one_channel_only_and_tells_when_it_does() -> None:
+    async with running() as here:
+        struck: list[object] = []
+        unlisten = here.sandbox.faults.on_struck(lambda fault: struck.append(fault.kind))
+        here.sandbox.faults.arm_rest(
+            RestFault.SERVER_ERROR, route=SEND, where={"channel_id": str(here.channel("support"))}
+        )
+        for place, status in (("general", 200), ("support", 500), ("support", 200)):
+            path = f"/channels/{here.channel(place)}/messages"
+            assert (await here.rest.post(path, json={"content": "hi"})).status_code == status
+        assert struck == [RestFault.SERVER_ERROR]
+        unlisten()
+        here.sandbox.faults.arm_rest(RestFault.SERVER_ERROR, route=SEND)
+        await here.rest.post(f"{here.general}/messages", json={"content": "hi"})
+        assert len(struck) == 1

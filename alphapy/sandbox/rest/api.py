@@ -98,7 +98,7 @@ class Api:
             return _json({"message": words, "code": 0}, found, {})
         exchange.route, exchange.parameters = found
         exchange.application = self._authenticated(exchange.route, request.headers)
-        fault = self._faults.for_request(exchange.route.key)
+        fault = self._faults.for_request(exchange.route.key, exchange.parameters)
         if fault is not None:
             early = await self._struck(fault)
             if early is not None:
