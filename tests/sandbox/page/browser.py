@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 import attrs
 import pytest
 import trio
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
 from tests.sandbox.page.town import ScriptedBot, Town
 
@@ -56,6 +56,7 @@ class Chromium:
         self._thread.shutdown()
 
     def _start(self) -> None:
+        expect.set_options(timeout=WITHIN_MS)
         self._playwright = sync_playwright().start()
         self.browser = self._playwright.chromium.launch(
             executable_path=self._executable, args=list(ARGUMENTS), headless=True
@@ -119,6 +120,7 @@ class Stage:
         page.goto(self.town.person_url(self.base, user_id, channel_id))
         page.locator("#composer-input").wait_for()
         page.locator("#bot-status .bot").first.wait_for()
+        page.locator("#log-start > *").wait_for(state="attached")  # comes with the messages
         try:
             yield page
         finally:

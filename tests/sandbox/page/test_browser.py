@@ -327,7 +327,22 @@ def test_the_page_comes_back_by_itself_and_misses_nothing(stage: Stage) -> None:
 
 
 @in_browser
-def test_a_refusal_of_discord_is_shown(stage: Stage) -> None:
+def test_a_refusal_of_discord_is_shown_and_nothing_typed_is_lost(stage: Stage) -> None:
+    with stage.page(stage.town.dana, expected=("status of 400",)) as page:
+        box = page.locator("#composer-input")
+        box.fill("x" * 1980)
+        box.press_sequentially(" @chi")
+        page.keyboard.press("Enter")  # the mention is longer as Discord writes it: 2003 characters are sent
+        page.keyboard.press("Enter")
+        alert = page.get_by_role("alert").get_by_text("content — Must be 2000 or fewer in length.")
+        expect(alert).to_be_visible()
+        expect(box).to_have_value("x" * 1980 + " @Chidi ")
+        page.get_by_role("button", name="Close", exact=True).click()
+        expect(alert).to_have_count(0)
+
+
+@in_browser
+def test_losing_the_right_to_write_shows_at_once(stage: Stage) -> None:
     town = stage.town
     with stage.page(town.dana) as page:
         overwrite = {"type": 0, "allow": "0", "deny": str(1 << 11)}
