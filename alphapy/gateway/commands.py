@@ -269,7 +269,7 @@ def _top_level_json(node: Command | Group) -> dict[str, Any]:
         "name": node.name,
         "description": node.description,
         "options": _options_json(node, node.name, depth=0),
-        "default_member_permissions": None if bits is None else str(int(bits)),
+        "default_member_permissions": None if bits is None else int(bits),
         "integration_types": [_GUILD_INSTALL],
         "contexts": [int(context) for context in contexts],
     }

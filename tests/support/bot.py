@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import attrs
 import trio
@@ -18,6 +19,7 @@ from alphapy.sandbox.person import Person
 from alphapy.sandbox.server import serve as serve_sandbox
 from alphapy.sandbox.tuning import Tuning
 from alphapy.supervisor import StopSwitch, serve
+from tests.support import openapi
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -106,7 +108,24 @@ async def stage(
             environment=environment or {},
             clock=clock,
         )
+        violations = contract_violations(sandbox)
         nursery.cancel_scope.cancel()
+    assert not violations, "\n".join(violations)
+
+
+def contract_violations(sandbox: Sandbox) -> list[str]:
+    """What Discord's own description of its interface forbids in the requests that were made.
+
+    Empty where the description is not at hand: ``tests/acceptance/test_contract.py`` says so.
+    """
+    checker = openapi.validator()
+    if checker is None:
+        return []
+    found: list[str] = []
+    for record in sandbox.requests.records:
+        query = "?" + urlencode(record.query) if record.query else ""
+        found += checker.violations(record.method, record.path + query, record.body)
+    return found
 
 
 def title_of(message: JSON) -> str:

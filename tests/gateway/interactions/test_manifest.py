@@ -83,7 +83,7 @@ def test_a_manifest_says_everything_that_was_declared() -> None:
                 {"type": 1, "name": "scopes", "description": "Does it.", "options": []},
                 {"type": 2, "name": "agents", "description": "Agents.", "options": [agents]},
             ],
-            "default_member_permissions": "8",
+            "default_member_permissions": 8,
             "integration_types": [0],
             "contexts": [0],
         },
