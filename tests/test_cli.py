@@ -95,6 +95,6 @@ def test_a_downgrade_that_would_lose_data_is_refused_with_3(
         )
     engine.dispose()
     monkeypatch.setenv("DATABASE_URL", database_url)
-    assert main(["db", "downgrade"]) == 3
+    assert main(["db", "downgrade", "030_feature_extensions"]) == 3
     assert "dead_letters" in capsys.readouterr().err
-    assert main(["db", "downgrade", "--allow-data-loss"]) == 0
+    assert main(["db", "downgrade", "030_feature_extensions", "--allow-data-loss"]) == 0

@@ -12,6 +12,7 @@ from alphapy.storage.tables import (
     moderation,
     onboarding,
     premium,
+    progress,
     reminders,
     service,
     settings,
@@ -30,6 +31,7 @@ AREAS = (
     engagement,
     identity,
     service,
+    progress,
 )
 
 __all__ = ["AREAS", "METADATA"]
