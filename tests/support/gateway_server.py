@@ -175,7 +175,9 @@ class GatewayServer:
             stream = trio.SSLStream(plain, self._ssl, server_side=True, https_compatible=True)
         try:
             async with trio.open_nursery() as nursery:
-                request = await trio_websocket.wrap_server_stream(nursery, stream, receive_buffer_size=1 << 18)
+                request = await trio_websocket.wrap_server_stream(
+                    nursery, stream, receive_buffer_size=1 << 18
+                )
                 if self.refuse_with:
                     await request.reject(self.refuse_with.pop(0), body=b"no")
                 else:
