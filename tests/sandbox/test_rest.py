@@ -344,6 +344,8 @@ async def test_threads() -> None:
         await bot.until("THREAD_DELETE")
         made = await here.rest.post(f"{here.general}/threads", json={"name": "open", "type": 11})
         assert made.status_code == 201
+        closed = {"deny": str(int(Right.CREATE_PRIVATE_THREADS))}
+        here.demo.world.channels.set_overwrite(here.demo.owner_id, here.channel(), here.demo.guild_id, closed)
         private = await here.rest.post(f"{here.general}/threads", json={"name": "secret", "type": 12})
         assert _code(private) == (403, 50013)
         assert _code(await here.rest.post(f"{here.general}/threads", json={"type": 11})) == (400, 50035)

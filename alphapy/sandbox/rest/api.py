@@ -42,6 +42,8 @@ ROUTES = (
     *invites.ROUTES,
     *guilds.ROUTES,
 )
+VIA = {"Via": "1.1 google"}
+"""Discord's own answers carry it and those of the edge before it do not: discord.py tells a 429 of the two so."""
 _LIMIT_FAULTS = {
     RestFault.USER_LIMIT: "user",
     RestFault.SHARED_LIMIT: "shared",
@@ -219,8 +221,8 @@ class Api:
 
 def _json(body: Any, status: int, headers: Mapping[str, str]) -> Response:
     if body is None:
-        return Response("", status, dict(headers))
-    return Response(json.dumps(body), status, dict(headers), content_type="application/json")
+        return Response("", status, {**VIA, **headers})
+    return Response(json.dumps(body), status, {**VIA, **headers}, content_type="application/json")
 
 
 def _limited(verdict: Verdict, headers: Mapping[str, str]) -> Response:

@@ -203,7 +203,8 @@ async def unban(call: Call) -> Answer:
 
 
 def _seconds_to_delete(call: Call) -> int:
-    body = call.object()
+    # Documented as fields of the body; Discord reads them from the query too, where discord.py puts them.
+    body = {**call.query, **call.object()}
     days = int(body.get("delete_message_days") or 0)
     seconds = int(body.get("delete_message_seconds") or days * 86_400)
     if not 0 <= seconds <= limits.BAN_DELETES_SECONDS:

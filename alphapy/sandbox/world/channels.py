@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alphapy.sandbox import limits
-from alphapy.sandbox.errors import JSON, Code, Problems, refused
+from alphapy.sandbox.errors import JSON, Code, Problems, invalid_field, refused
 from alphapy.sandbox.world import permissions
 from alphapy.sandbox.world.audit import Action, AuditLog, differences
 from alphapy.sandbox.world.feed import Feed, Happening
 from alphapy.sandbox.world.permissions import THREAD_TYPES, Right
-from alphapy.sandbox.world.records import DIRECT, text_channel
+from alphapy.sandbox.world.records import CATEGORY, DIRECT, guild_channel
 
 if TYPE_CHECKING:
     from alphapy.sandbox.world.access import Access
@@ -29,6 +29,14 @@ _EDITABLE = (
     "type",
     "user_limit",
     "bitrate",
+    "rtc_region",
+    "video_quality_mode",
+    "default_thread_rate_limit_per_user",
+    "default_reaction_emoji",
+    "default_sort_order",
+    "default_forum_layout",
+    "available_tags",
+    "flags",
 )
 _LOGGED = (
     "name",
@@ -76,8 +84,9 @@ class Channels:
         check_texts(problems, body)
         problems.raise_if_any()
         channel_id = self._ids.next()
-        channel = text_channel(channel_id, guild_id, str(body["name"]), len(guild.channels))
-        channel |= {key: body[key] for key in _EDITABLE if body.get(key) is not None}
+        kind = int(body.get("type") or 0)
+        channel = guild_channel(kind, channel_id, guild_id, str(body["name"]), len(guild.channels))
+        channel |= {key: value for key, value in self._given(guild, body).items() if value is not None}
         channel["permission_overwrites"] = [
             _overwrite(entry) for entry in body.get("permission_overwrites") or ()
         ]
@@ -101,7 +110,7 @@ class Channels:
         check_texts(problems, body)
         problems.raise_if_any()
         before = dict(channel)
-        channel |= {key: body[key] for key in _EDITABLE if key in body}
+        channel |= self._given(place.guild, body)
         if body.get("permission_overwrites") is not None:
             self._access.require(by, place, Right.MANAGE_ROLES)
             channel["permission_overwrites"] = [_overwrite(entry) for entry in body["permission_overwrites"]]
@@ -121,7 +130,8 @@ class Channels:
             channel = guild.channels.get(int(entry["id"]))
             if channel is None or channel["type"] in THREAD_TYPES:
                 raise refused(Code.UNKNOWN_CHANNEL)
-            channel |= {key: entry[key] for key in ("position", "parent_id") if entry.get(key) is not None}
+            wanted = {key: entry[key] for key in ("position", "parent_id") if entry.get(key) is not None}
+            channel |= self._given(guild, wanted)
             self._tell("CHANNEL_UPDATE", channel)
 
     def set_overwrite(
@@ -179,6 +189,27 @@ class Channels:
         self._feed.emit(
             Happening(name="TYPING_START", data=data, guild_id=place.guild_id, channel_id=channel_id)
         )
+
+    def _given(self, guild: Guild, body: JSON) -> JSON:
+        """The editable fields of a body; a category must be one, and the tags of a forum get their ids."""
+        fields = {key: body[key] for key in _EDITABLE if key in body}
+        if fields.get("parent_id") is not None:
+            parent = guild.channels.get(int(fields["parent_id"]))
+            if parent is None or parent["type"] != CATEGORY:
+                raise invalid_field(("parent_id",), "CHANNEL_PARENT_INVALID", "This is no category.")
+            fields["parent_id"] = parent["id"]
+        if fields.get("available_tags"):
+            fields["available_tags"] = [
+                {
+                    "moderated": False,
+                    "emoji_id": None,
+                    "emoji_name": None,
+                    **tag,
+                    "id": str(tag.get("id") or self._ids.next()),
+                }
+                for tag in fields["available_tags"]
+            ]
+        return fields
 
     def _record_overwrite(
         self,

@@ -1,4 +1,4 @@
-"""Fresh Discord objects: guild, member, role, text channel."""
+"""Fresh Discord objects: guild, member, role, channel."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 
 GUILD_TEXT = 0
 DIRECT = 1
+VOICE = 2
+CATEGORY = 4
+STAGE = 13
+FORUM = 15
 
 
 def new_member(joined_at: str) -> JSON:
@@ -48,20 +52,35 @@ def new_role(role_id: int, name: str, rights: int, position: int) -> JSON:
 
 def text_channel(channel_id: int, guild_id: int, name: str, position: int) -> JSON:
     """A text channel object."""
-    return {
+    return guild_channel(GUILD_TEXT, channel_id, guild_id, name, position)
+
+
+def guild_channel(kind: int, channel_id: int, guild_id: int, name: str, position: int) -> JSON:
+    """A channel object of a type, with the fields that channels of this type carry."""
+    channel: JSON = {
         "id": str(channel_id),
-        "type": GUILD_TEXT,
+        "type": kind,
         "guild_id": str(guild_id),
         "name": name,
         "position": position,
-        "topic": None,
-        "nsfw": False,
         "parent_id": None,
         "permission_overwrites": [],
-        "rate_limit_per_user": 0,
-        "last_message_id": None,
         "flags": 0,
     }
+    if kind == CATEGORY:
+        return channel
+    channel |= {"nsfw": False, "rate_limit_per_user": 0, "last_message_id": None}
+    if kind in {VOICE, STAGE}:
+        return {**channel, "bitrate": 64_000, "user_limit": 0, "rtc_region": None}
+    channel["topic"] = None
+    if kind == FORUM:
+        channel |= {
+            "available_tags": [],
+            "default_reaction_emoji": None,
+            "default_sort_order": None,
+            "default_forum_layout": 0,
+        }
+    return channel
 
 
 def guild_record(guild_id: int, name: str, owner_id: int) -> JSON:

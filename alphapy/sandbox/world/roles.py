@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alphapy.sandbox.world.guilds import Guild, Guilds
     from alphapy.sandbox.world.ids import Snowflakes
 
+_COLORS = ("primary_color", "secondary_color", "tertiary_color")
 _LOGGED = ("name", "color", "hoist", "mentionable", "permissions")
 _EDITABLE = ("name", "color", "hoist", "mentionable", "icon", "unicode_emoji", "permissions")
 
@@ -106,12 +107,10 @@ class Roles:
             if wanted & ~permissions.in_guild(guild, by, self._ids.now()):
                 raise refused(Code.MISSING_PERMISSIONS)
             fields["permissions"] = str(wanted)
-        if "color" in fields:
-            fields["colors"] = {
-                "primary_color": fields["color"],
-                "secondary_color": None,
-                "tertiary_color": None,
-            }
+        colors = body.get("colors") or {"primary_color": fields.get("color")}
+        if colors.get("primary_color") is not None:
+            fields["color"] = int(colors["primary_color"])
+            fields["colors"] = {key: colors.get(key) for key in _COLORS}
         return fields
 
     def _record(
