@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from alphapy.web import auth, errors, health, metrics, tree
 from alphapy.web.census import Census
+from alphapy.web.connection import Connection
 from alphapy.web.console import pages
 from alphapy.web.errors import ApiError
 from alphapy.web.probe import DatabaseProbe
@@ -49,9 +50,12 @@ _ALWAYS: Final = frozenset({"/status", "/api/health", "/api/ready"})
 class WebApp(QuartTrio):
     """The application, with a deadline and a bound on what runs at once."""
 
+    asgi_http_class = Connection
+
     def __init__(self, sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> None:
         super().__init__("alphapy.web", static_folder=None)
         self.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+        self.config["BODY_TIMEOUT"] = handler_seconds
         self.url_map.merge_slashes = False
         self._sources = sources
         self._handler_seconds = handler_seconds
@@ -76,14 +80,14 @@ class WebApp(QuartTrio):
         raise ApiError(504, "timeout", "The answer took too long.")
 
     async def check(self) -> None:
-        """Refuse what is not to be answered now; raises ApiError."""
+        """Refuse what is not to be answered now, and read the body; raises ApiError or werkzeug's own."""
         if self._sources.stopping() and request.path not in _ALWAYS:
             headers = {"Connection": "close"}
             raise ApiError(503, "overloaded", "The service is stopping. Please try again soon.", headers)
         if self._running > CONCURRENT:
             raise ApiError(503, "overloaded", "Too much is going on. Please try again.", {"Retry-After": "1"})
-        if (request.content_length or 0) > BODY_LIMIT:
-            raise ApiError(413, "too_large", "The body is too large; 256 KiB are accepted.")
+        # Read before anything is answered: a connection with an unread body cannot be used any further.
+        await request.get_data()
 
 
 async def _identify() -> None:

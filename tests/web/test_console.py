@@ -10,7 +10,13 @@ import attrs
 import trio
 
 from alphapy.actors.kernel.health import ActorState
+from alphapy.actors.kernel.survey import Survey
 from alphapy.gateway.shard import ShardState
+from alphapy.web.census import Census
+from alphapy.web.console import words
+from alphapy.web.console.attention import notices as notices_of
+from alphapy.web.console.view import Observer
+from alphapy.web.probe import DatabaseProbe
 from tests.support.outage import outage
 from tests.support.waiting import wait_until
 from tests.web.house import House, Work, greeter, shard
@@ -146,6 +152,48 @@ async def test_queues_that_are_full_are_noticed(house: House) -> None:
         "Note: Guilds are still arriving from Discord.",
         "Note: Discord's global limit blocks calls for 2.5 s.",
         "Note: 4 000 calls were refused in ten minutes; Discord bans at 10 000.",
+    ]
+
+
+async def test_everything_that_can_be_wrong_has_its_words(house: House) -> None:
+    """On one moment made worse in every respect, without waiting for it to happen."""
+    await house.greet(1)
+    sources = house.sources
+    census = Census(house.registry)
+    moment = await Observer(sources, census, DatabaseProbe(sources)).observe()
+    assert notices_of(moment) == ()
+    (kind, *others) = moment.survey.kinds
+    health = house.registry.find(greeter(1))
+    assert health is not None
+    worst = (
+        attrs.evolve(health, state=ActorState.BACKING_OFF, last_error="KeyError: 'x'"),
+        attrs.evolve(health, state=ActorState.BACKING_OFF, last_error=None),
+        attrs.evolve(health, busy_seconds=75.0),
+    )
+    slow = attrs.evolve(kind, failed_actors=2, oldest_seconds=12.0)
+    bad = attrs.evolve(
+        moment,
+        is_stopping=True,
+        pool=attrs.evolve(moment.pool, waiting=3),
+        survey=Survey((slow, *others), worst),
+        budget=attrs.evolve(moment.budget, waiting=1),
+        letter_statistics=attrs.evolve(moment.letter_statistics, waiting=1, lost=2),
+    )
+    assert [notice.text for notice in notices_of(bad)] == [
+        "2 actors have failed in guild/*/greeter, to be tried again later.",
+        "Shards have stopped reading: the budget of queued events is spent.",
+        "2 dead letters were lost.",
+        "The service is stopping.",
+        "3 tasks wait for a database connection.",
+        "A message to guild/*/greeter has waited for 12 s.",
+        "guild/1/greeter is backing off: KeyError: 'x'",
+        "guild/1/greeter is backing off.",
+        "guild/1/greeter has worked on one message for 1 min.",
+        "1 dead letter waits to be stored.",
+    ]
+    nearly = attrs.evolve(moment, budget=attrs.evolve(moment.budget, used=900))
+    assert [notice.text.replace(words.NARROW, " ") for notice in notices_of(nearly)] == [
+        "900 of 1 000 events are queued."
     ]
 
 

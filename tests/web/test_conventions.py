@@ -54,11 +54,43 @@ async def test_nothing_below_api_is_stored_by_caches(house: House, path: str) ->
     assert (await house.get(path)).headers["Cache-Control"] == "no-store"
 
 
+async def raw(house: House, request: bytes) -> str:
+    """What comes back, to the end of the connection, for exactly these bytes."""
+    answer = b""
+    async with await trio.open_tcp_stream("127.0.0.1", int(house.base.rpartition(":")[2])) as stream:
+        await stream.send_all(request)
+        with trio.fail_after(10):
+            while data := await stream.receive_some(65536):
+                answer += data
+    return answer.decode()
+
+
 async def test_a_large_body_is_refused(house: House) -> None:
-    answer = await house.http.request("GET", "/status", content=b"x" * (BODY_LIMIT + 1))
-    assert answer.status_code == 413
-    assert answer.json()["code"] == "too_large"
-    assert (await house.http.request("GET", "/status", content=b"x" * BODY_LIMIT)).status_code == 200
+    head = b"POST /api/nothing HTTP/1.1\r\nHost: localhost\r\n"
+    for rest in (
+        b"Content-Length: %d\r\n\r\n" % (BODY_LIMIT + 1),
+        b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (BODY_LIMIT + 1, b"x" * (BODY_LIMIT + 1)),
+    ):
+        answer = await raw(house, head + rest)
+        assert answer.startswith("HTTP/1.1 413")
+        assert '"code":"too_large"' in answer
+        assert "x-request-id" in answer
+
+
+async def test_a_body_up_to_the_limit_is_taken_and_the_connection_goes_on(house: House) -> None:
+    for _ in range(10):
+        answer = await house.http.request("GET", "/status", content=b"x" * BODY_LIMIT)
+        assert answer.status_code == 200
+    assert (await house.http.post("/api/nothing", content=b"x" * BODY_LIMIT)).status_code == 404
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(pool: Pool) -> None:
+    async with open_house(pool, handler_seconds=0.1) as house:
+        answer = await raw(
+            house, b"GET /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf"
+        )
+        assert answer.startswith("HTTP/1.1 408")
+        assert '"code":"timeout"' in answer
 
 
 async def test_an_unforeseen_error_is_logged_with_the_id_and_told_without_details(

@@ -92,7 +92,7 @@ def _actors(moment: Moment) -> Iterator[Notice]:
             )
     for health in moment.survey.worst:
         if health.state is ActorState.BACKING_OFF:
-            why = f": {health.last_error}" if health.last_error else ""
+            why = f": {health.last_error}" if health.last_error else "."
             yield Notice(Level.WARN, f"{health.address} is backing off{why}")
         if health.busy_seconds >= SLOW:
             yield Notice(

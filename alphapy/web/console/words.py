@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 NOTHING: Final = "–"
-_NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
+NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
+"""Stands between the groups of three digits."""
 
 
 def number(value: float | None) -> str:
     """1 234 567; a dash for what is not known."""
-    return NOTHING if value is None else f"{value:,.0f}".replace(",", _NARROW)
+    return NOTHING if value is None else f"{value:,.0f}".replace(",", NARROW)
 
 
 def span(seconds: float | None) -> str:
@@ -22,7 +23,7 @@ def span(seconds: float | None) -> str:
     if seconds is None:
         return NOTHING
     if not math.isfinite(seconds):
-        return f"over{_NARROW}10 s"
+        return f"over{NARROW}10 s"
     if seconds < 0.9995:
         return f"{seconds * 1000:.{1 if 0 < seconds < 0.00095 else 0}f} ms"
     if seconds < 59.95:
