@@ -35,6 +35,8 @@ class GatewayFault(enum.Enum):
     """A dispatch arrives after the one that follows it."""
     WITHHOLD_ACKS = "withhold_acks"
     """``times`` heartbeats are not acknowledged."""
+    REQUEST_HEARTBEAT = "request_heartbeat"
+    """Opcode 1: the client is asked for a heartbeat at once."""
 
 
 class RestFault(enum.Enum):

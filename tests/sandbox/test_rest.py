@@ -229,7 +229,9 @@ async def test_reactions() -> None:
             ("blob", 1, True),
         ]
         people = (await here.rest.get(f"{at}/reactions/👍")).json()
-        assert [user["username"] for user in people] == ["Alphapy", "alan"]
+        assert [user["username"] for user in people] == ["alan", "Alphapy"]
+        after = (await here.rest.get(f"{at}/reactions/👍?after={people[0]['id']}")).json()
+        assert [user["username"] for user in after] == ["Alphapy"]
         assert _code(await here.rest.put(f"{at}/reactions/abc/@me")) == (400, 10014)
         assert (await here.rest.delete(f"{at}/reactions/👍/@me")).status_code == 204
         assert (await here.rest.delete(f"{at}/reactions/👍/{alan.id}")).status_code == 204

@@ -25,8 +25,14 @@ if TYPE_CHECKING:
     from alphapy.sandbox.gateway.sessions import GatewaySession, Sessions
     from alphapy.sandbox.world.world import World
 
-ENDING = frozenset(
-    {GatewayFault.DROP, GatewayFault.RECONNECT, GatewayFault.INVALID_SESSION, GatewayFault.CLOSE}
+BETWEEN_FRAMES = frozenset(
+    {
+        GatewayFault.DROP,
+        GatewayFault.RECONNECT,
+        GatewayFault.INVALID_SESSION,
+        GatewayFault.CLOSE,
+        GatewayFault.REQUEST_HEARTBEAT,
+    }
 )
 CLOSE_WITHIN = 1.0
 """Seconds that a client has to answer a close frame."""
@@ -218,7 +224,7 @@ class Connection:
             self._sessions.end(session)
             self._push(_control(Op.INVALID_SESSION, data=False))
             return
-        session.resume()
+        session.resume(data["seq"])
         self._attach(session, data["seq"])
 
     def _attach(self, session: GatewaySession, sent: int) -> None:
@@ -260,7 +266,7 @@ class Connection:
             return False
         if session.wake != self._rouse:
             raise Closing(Close.UNKNOWN_ERROR, "The session was resumed elsewhere")
-        fault = self._faults.due(session.application_id, ENDING)
+        fault = self._faults.due(session.application_id, BETWEEN_FRAMES)
         if fault is not None:
             self._strike(session, fault)
             return True
@@ -303,6 +309,9 @@ class Connection:
             raise Closing(fault.close_code, "A scripted fault")
         if fault.kind is GatewayFault.RECONNECT:
             self._push(_control(Op.RECONNECT))
+            return
+        if fault.kind is GatewayFault.REQUEST_HEARTBEAT:
+            self._push(_control(Op.HEARTBEAT))
             return
         self._push(_control(Op.INVALID_SESSION, data=fault.resumable))
         self._leave(session, resumable=fault.resumable)

@@ -53,8 +53,10 @@ class GatewaySession:
         if self.wake is not None:
             self.wake()
 
-    def resume(self) -> None:
-        """Put RESUMED behind what is to be replayed."""
+    def resume(self, known: int) -> None:
+        """Put RESUMED behind what is to be replayed; ``known`` is the newest number that the client has."""
+        if known < self.resumed == self.seq:
+            return  # the one that the client never saw still stands at the end
         if self.resumed in self.log:
             self.log[self.resumed] = None
         self.append("RESUMED", b'{"_trace":["sandbox"]}')

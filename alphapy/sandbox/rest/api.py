@@ -43,7 +43,7 @@ ROUTES = (
     *guilds.ROUTES,
 )
 VIA = {"Via": "1.1 google"}
-"""Discord's own answers carry it and those of the edge before it do not: discord.py tells a 429 of the two so."""
+"""Discord's own answers carry it and those of its edge do not: so discord.py tells their 429s apart."""
 _LIMIT_FAULTS = {
     RestFault.USER_LIMIT: "user",
     RestFault.SHARED_LIMIT: "shared",

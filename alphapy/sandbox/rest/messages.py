@@ -72,6 +72,7 @@ async def list_reactions(call: Call) -> Answer:
         call.id("message_id"),
         call.parameters["emoji"],
         limit=call.number("limit", 25, 100),
+        after=call.optional_id("after") or 0,
     )
     return Answer(people)
 
@@ -90,10 +91,10 @@ async def list_pins(call: Call) -> Answer:
 
 
 async def page_pins(call: Call) -> Answer:
-    """The pinned messages, with when they were pinned."""
-    pins = call.world.messages.pins(call.by, call.id("channel_id"))
-    items = [{"pinned_at": message["timestamp"], "message": message} for message in pins]
-    return Answer({"items": items, "has_more": False})
+    """A page of the pinned messages, with when they were pinned, newest pin first."""
+    limit, before = call.number("limit", 50, 50), call.instant("before")
+    pins = call.world.messages.pinned(call.by, call.id("channel_id"), before=before)
+    return Answer({"items": pins[:limit], "has_more": len(pins) > limit})
 
 
 async def pin(call: Call) -> Answer:

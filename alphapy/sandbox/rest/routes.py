@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -56,6 +57,17 @@ class Call:
         if not value.isdecimal() or not 1 <= int(value) <= most:
             raise invalid_field((name,), "NUMBER_TYPE_MAX", f"int value should be from 1 to {most}.")
         return int(value)
+
+    def instant(self, name: str) -> datetime | None:
+        """A query parameter that is an ISO 8601 instant; None where it is absent."""
+        value = self.query.get(name)
+        if value is None:
+            return None
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            raise invalid_field((name,), "DATE_TIME_TYPE_PARSE", f"Could not parse {value}.") from None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def object(self) -> JSON:
         """The body, which must be a JSON object; an absent one is empty."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,11 @@ async def leave(call: Call) -> Answer:
 
 
 async def list_members(call: Call) -> Answer:
-    """The members of a thread; their guild members only where they are asked for."""
+    """The members of a thread; with their guild members, where these are asked for, in pages."""
     members = call.world.thread_members.listed(call.by, call.id("channel_id"))
+    if _with_member(call):
+        after = call.optional_id("after") or 0
+        members = [m for m in members if int(m["user_id"]) > after][: call.number("limit", 100, 100)]
     return Answer([_shown(call, member) for member in members])
 
 
@@ -47,11 +51,19 @@ async def get_member(call: Call) -> Answer:
 
 
 async def list_archived(call: Call, *, private: bool, joined: bool) -> Answer:
-    """Archived threads of a channel, in one page."""
+    """A page of the archived threads of a channel, before an instant (a thread's id, of joined ones)."""
     limit = call.number("limit", 50, 100)
-    found = call.world.threads.archived(
-        call.by, call.id("channel_id"), private=private, joined=joined, limit=limit + 1
-    )
+    threads = call.world.threads.archived(call.by, call.id("channel_id"), private=private, joined=joined)
+    before_id = call.optional_id("before") if joined else None
+    before = None if joined else call.instant("before")
+    found = [
+        thread
+        for thread in threads
+        if (before_id is None or int(thread["id"]) < before_id)
+        and (
+            before is None or datetime.fromisoformat(thread["thread_metadata"]["archive_timestamp"]) < before
+        )
+    ]
     page = found[:limit]
     own = [
         call.world.thread_members.entry(int(thread["id"]), call.by)
@@ -76,8 +88,12 @@ def _who(call: Call) -> int:
     return call.id("user_id") if "user_id" in call.parameters else call.by
 
 
+def _with_member(call: Call) -> bool:
+    return call.query.get("with_member", "").lower() in {"true", "1"}
+
+
 def _shown(call: Call, member: JSON) -> JSON:
-    if call.query.get("with_member", "").lower() in {"true", "1"}:
+    if _with_member(call):
         return member
     return {key: value for key, value in member.items() if key != "member"}
 

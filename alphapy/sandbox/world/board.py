@@ -39,11 +39,12 @@ PINNED = 6
 
 @attrs.define
 class Stored:
-    """One message: its body as REST shows it, who reacted, and who alone may see it."""
+    """One message: its body as REST shows it, who reacted, who alone may see it, when it was pinned."""
 
     body: JSON
     seen_by: int | None = None
     reactions: dict[str, list[int]] = attrs.field(factory=dict)
+    pinned_at: str | None = None
 
     @property
     def id(self) -> int:

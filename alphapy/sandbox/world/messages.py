@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from alphapy.sandbox import limits
@@ -195,9 +195,10 @@ class Messages(Board):
             return
         if pinned and len(self.pins(by, channel_id)) >= limits.PINS:
             raise refused(Code.TOO_MANY_PINS)
-        stored.body["pinned"] = pinned
-        self._tell("MESSAGE_UPDATE", place, stored)
         stamp = self._ids.stamp()
+        stored.body["pinned"] = pinned
+        stored.pinned_at = stamp if pinned else None
+        self._tell("MESSAGE_UPDATE", place, stored)
         data = {"channel_id": str(channel_id), "last_pin_timestamp": stamp}
         self._announce("CHANNEL_PINS_UPDATE", place, data, None)
         if pinned:
@@ -209,11 +210,21 @@ class Messages(Board):
             self._audit.record(by, place.guild, action, stored.author_id, options=options, reason=reason)
 
     def pins(self, by: int, channel_id: int) -> list[JSON]:
-        """The pinned messages, newest first."""
+        """The pinned messages, newest pin first."""
+        return [pin["message"] for pin in self.pinned(by, channel_id)]
+
+    def pinned(self, by: int, channel_id: int, *, before: datetime | None = None) -> list[JSON]:
+        """The pinned messages with when they were pinned, newest pin first, pinned before an instant."""
         place = self._guilds.place(channel_id)
         self._access.require(by, place, Right.READ_MESSAGE_HISTORY)
         here = self.by_channel.get(channel_id, {}).values()
-        return [self.json(stored, by) for stored in reversed(list(here)) if stored.body["pinned"]]
+        found = [
+            {"pinned_at": stored.pinned_at, "message": self.json(stored, by)}
+            for stored in here
+            if stored.pinned_at is not None
+            and (before is None or datetime.fromisoformat(stored.pinned_at) < before)
+        ]
+        return sorted(found, key=lambda pin: str(pin["pinned_at"]), reverse=True)
 
     def _take_away(self, place: Place, message_ids: list[int]) -> list[int]:
         """Remove those of the messages that are here, and tell of them at once."""

@@ -69,10 +69,13 @@ class Reactions:
             raise refused(Code.UNKNOWN_EMOJI)
         self._announce("MESSAGE_REACTION_REMOVE_EMOJI", place, {**data, "emoji": emoji_json(key)})
 
-    def people(self, by: int, channel_id: int, message_id: int, emoji: str, *, limit: int = 25) -> list[JSON]:
-        """The users who reacted with an emoji."""
+    def people(
+        self, by: int, channel_id: int, message_id: int, emoji: str, *, limit: int = 25, after: int = 0
+    ) -> list[JSON]:
+        """The users who reacted with an emoji, in the order of their ids, beyond ``after``."""
         _, stored = self._message(by, channel_id, message_id)
-        return [self._users.get(user) for user in stored.reactions.get(self._key(emoji, stored), ())][:limit]
+        people = stored.reactions.get(self._key(emoji, stored), ())
+        return [self._users.get(user) for user in sorted(people) if user > after][:limit]
 
     def _message(self, by: int, channel_id: int, message_id: int, needed: int = 0) -> tuple[Place, Stored]:
         place = self._guilds.place(channel_id)

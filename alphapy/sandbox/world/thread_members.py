@@ -49,7 +49,9 @@ class ThreadMembers:
     def listed(self, by: int, thread_id: int) -> list[JSON]:
         """The thread member objects, each with its guild member."""
         _, guild = self._thread(by, thread_id)
-        return [self._shown(guild, thread_id, user) for user in guild.thread_members.get(thread_id, ())]
+        return [
+            self._shown(guild, thread_id, user) for user in sorted(guild.thread_members.get(thread_id, ()))
+        ]
 
     def get(self, by: int, thread_id: int, user_id: int) -> JSON:
         """One thread member object; 10007 for somebody who is not in the thread."""

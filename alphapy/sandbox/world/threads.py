@@ -77,8 +77,8 @@ class Threads:
         self._announce(by, place, guild, thread, from_message=source is not None)
         return thread
 
-    def archived(self, by: int, channel_id: int, *, private: bool, joined: bool, limit: int) -> list[JSON]:
-        """The archived threads of a channel, the newest archived first."""
+    def archived(self, by: int, channel_id: int, *, private: bool, joined: bool) -> list[JSON]:
+        """The archived threads of a channel: the newest archived first, of joined ones the newest."""
         place = self._guilds.place(channel_id)
         rights = self._access.require(by, place, Right.READ_MESSAGE_HISTORY)
         if place.guild is None:
@@ -94,8 +94,9 @@ class Threads:
             and (channel["type"] == PRIVATE) == private
             and (not joined or by in place.guild.thread_members.get(int(channel["id"]), ()))
         ]
-        found.sort(key=lambda thread: str(thread["thread_metadata"]["archive_timestamp"]), reverse=True)
-        return found[:limit]
+        if joined:
+            return sorted(found, key=lambda thread: int(thread["id"]), reverse=True)
+        return sorted(found, key=lambda t: str(t["thread_metadata"]["archive_timestamp"]), reverse=True)
 
     def _post(
         self, by: int, place: Place, guild: Guild, body: JSON, uploads: tuple[Upload, ...], reason: str | None

@@ -231,9 +231,9 @@ class Bot(discord.Client):
 
     async def pins(self, message: discord.Message, arguments: JSON) -> JSON:
         target = await message.channel.fetch_message(int(arguments["message"]))
-        await target.pin(reason="worth keeping")
+        await target.pin()
         pinned = [str(entry.id) async for entry in message.channel.pins()]
-        await target.unpin(reason="not any more")
+        await target.unpin()
         left = [str(entry.id) async for entry in message.channel.pins()]
         return {"pinned": pinned, "left": left}
 
