@@ -417,6 +417,7 @@ async def resume(troupe: Troupe) -> None:
         ):
             assert len(troupe.bot.seen(saw, since=since, **fields)) == 1, (kind, saw)
     assert troupe.bot.seen("ready", since=everything) == []
+    assert troupe.bot.seen("session", since=everything) == []
     assert len(troupe.bot.seen("resumed", since=everything)) == len(ways)
     assert not troupe.sandbox.faults.gateway
 

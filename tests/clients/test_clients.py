@@ -15,8 +15,8 @@ from tests.clients.acts import ACTS, login
 from tests.clients.troupe import BotTrouble, Troupe, python, troupe
 
 CLIENTS = {
-    "discord.py": ("discord", "tests.clients.bots.discordpy_bot"),
-    "hikari": ("hikari", "tests.clients.bots.hikari_bot"),
+    "discord.py": ("discord", "tests.clients.bots.discordpy"),
+    "hikari": ("hikari", "tests.clients.bots.hikaribot"),
 }
 STOP_WITHIN = 10.0
 

@@ -1,4 +1,4 @@
-"""A sandbox with a third-party client's bot in it: the world, its people, and what the bot tells of itself."""
+"""A sandbox with a third-party client's bot in it: the world, its people, and what the bot tells."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What a bot under test tells its test: one JSON object a line on standard output.
 
 A bot obeys what the guild's owner writes in the chat, ``!step {"some": "argument"}``, and answers with
-``{"saw": "done", "step": ..., "result": ...}`` or ``{"saw": "failed", ...}``. What else it sees it tells as it
-comes: ``{"saw": "message", "id": ..., ...}``.
+``{"saw": "done", "step": ..., "result": ...}`` or ``{"saw": "failed", ...}``. What else it sees it tells as
+it comes: ``{"saw": "message", "id": ..., ...}``.
 """
 
 from __future__ import annotations
