@@ -7,7 +7,6 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
-import pytest
 import trio
 
 from alphapy.storage.errors import DatabaseUnavailable
@@ -16,6 +15,8 @@ from tests.support.waiting import wait_until
 from tests.web.house import House, open_house
 
 if TYPE_CHECKING:
+    import pytest
+
     from alphapy.storage.pool import Pool
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -26,11 +27,11 @@ async def test_api_6_an_acceptable_request_id_is_echoed(house: House) -> None:
     assert answer.headers["X-Request-ID"] == "abc-1"
 
 
-@pytest.mark.parametrize("given", ["a b", "", "x" * 129, "ä", "a;b"])
-async def test_api_6_any_other_request_id_is_replaced(house: House, given: str) -> None:
-    answer = await house.http.get("/status", headers={b"X-Request-ID": given.encode()})
-    assert UUID4.fullmatch(answer.headers["X-Request-ID"])
-    assert uuid.UUID(answer.headers["X-Request-ID"]).version == 4
+async def test_api_6_any_other_request_id_is_replaced(house: House) -> None:
+    for given in ("a b", "", "x" * 129, "ä", "a;b"):
+        answer = await house.http.get("/status", headers={b"X-Request-ID": given.encode()})
+        assert UUID4.fullmatch(answer.headers["X-Request-ID"])
+        assert uuid.UUID(answer.headers["X-Request-ID"]).version == 4
 
 
 async def test_an_unknown_path_is_a_404_in_the_envelope(house: House) -> None:
@@ -49,9 +50,9 @@ async def test_a_wrong_method_is_told_the_right_ones(house: House) -> None:
     assert answer.headers["X-Request-ID"]
 
 
-@pytest.mark.parametrize("path", ["/api/health", "/api/ready", "/api/nothing", "/api/actors"])
-async def test_nothing_below_api_is_stored_by_caches(house: House, path: str) -> None:
-    assert (await house.get(path)).headers["Cache-Control"] == "no-store"
+async def test_nothing_below_api_is_stored_by_caches(house: House) -> None:
+    for path in ("/api/health", "/api/ready", "/api/nothing", "/api/actors"):
+        assert (await house.get(path)).headers["Cache-Control"] == "no-store"
 
 
 async def raw(house: House, request: bytes) -> str:
