@@ -1,0 +1,151 @@
+"""The judge sees what is lost, doubled, made up, miscounted, and told wrongly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tests.campaigns.bot import Bot
+from tests.campaigns.plan import Kind, Plan, Rule, Say
+from tests.campaigns.records import Books
+from tests.campaigns.town import Town
+from tests.campaigns.verdict import Evidence, Verdict, expectations, judge, still_missing
+
+HELLO = Rule(name="Hello", kind="exact", trigger="!hello", words="hello")
+HUSH = Rule(name="hush", kind="contains", trigger="password", words="no", delete_trigger=True, reply=False)
+PLAN = Plan(
+    kind=Kind.KILL,
+    seed=1,
+    guilds=1,
+    channels=2,
+    members=2,
+    rules=(HELLO, HUSH),
+    acts=(
+        Say(0, 0, 0, "!HELLO"),
+        Say(0, 1, 1, "hello"),
+        Say(0, 1, 1, "my password is"),
+        Say(0, 1, 0, "!hello"),
+    ),
+)
+GOOD = Books(
+    uses={(0, "hello"): 2, (0, "hush"): 1},
+    enabled={(0, "hello"): True, (0, "hush"): True},
+    effects={"done": 4},
+    dead_letters=0,
+    progress=[(0, "custom_commands", "s", 9)],
+    sessions=[("s", 9)],
+)
+
+
+@attrs.define
+class Play:
+    """A town in which the test plays the bot."""
+
+    folder: Path
+    town: Town = attrs.field(factory=lambda: Town(PLAN))
+
+    def load(self) -> None:
+        for act in PLAN.acts:
+            assert isinstance(act, Say)
+            self.town.say(act)
+
+    def answer(self, number: int, use: int) -> None:
+        """Answer the number-th expectation as the bot should."""
+        wanted = expectations(PLAN, self.town)[number]
+        body: dict[str, object] = {"content": f"{wanted.rule.name} #{use} {wanted.words}"}
+        if wanted.rule.reply:
+            body["message_reference"] = {"message_id": str(wanted.said.message_id)}
+        self.town.world.messages.create(self.town.application.id, wanted.channel_id, body)
+
+    def delete(self, number: int) -> None:
+        said = self.town.said[number]
+        channel = self.town.place(said.act)
+        self.town.world.messages.delete(self.town.application.id, channel, said.message_id)
+
+    def all_well(self) -> None:
+        self.load()
+        for number, use in ((0, 1), (1, 1), (2, 2)):
+            self.answer(number, use)
+        self.delete(2)
+
+    def verdict(self, books: Books = GOOD) -> Verdict:
+        evidence = Evidence(
+            plan=PLAN,
+            town=self.town,
+            uses=(),
+            books=books,
+            bot=Bot({}, self.folder, self.folder),
+            struck=Counter(),
+            missed=Counter(),
+            trouble=(),
+            exit_code=0,
+            seconds=0,
+        )
+        return judge(evidence)
+
+
+async def test_what_is_as_it_must_be_passes(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.load()
+    assert still_missing(PLAN, play.town, GOOD)
+    play = Play(tmp_path)
+    play.all_well()
+    assert not still_missing(PLAN, play.town, GOOD)
+    verdict = play.verdict()
+    assert verdict.passed, verdict.problems
+    assert [(c.expected, c.found) for c in verdict.counts] == [(3, 3), (3, 3), (1, 1), (0, 0)]
+
+
+async def test_a_lost_and_a_doubled_answer_are_seen(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.load()
+    play.answer(0, 1)
+    play.answer(0, 2)
+    play.answer(1, 1)
+    play.delete(2)
+    verdict = play.verdict()
+    assert (verdict.counts[0].lost, verdict.counts[0].doubled, verdict.counts[0].unexpected) == (1, 1, 0)
+    assert len(verdict.problems) == 2
+
+
+async def test_an_answer_that_nothing_asked_for_is_seen(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.all_well()
+    play.town.world.messages.create(play.town.application.id, play.town.channels[0][1], {"content": "boo"})
+    assert play.verdict().counts[0].unexpected == 1
+
+
+async def test_numbers_that_are_told_twice_are_seen(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.load()
+    for number in range(3):
+        play.answer(number, 1)
+    play.delete(2)
+    assert [p for p in play.verdict().problems if "told the numbers [1, 1]" in p]
+
+
+async def test_deletions_that_are_missing_or_too_many_are_seen(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.all_well()
+    play.delete(0)
+    assert play.verdict().counts[2].unexpected == 1
+    play = Play(tmp_path)
+    play.load()
+    assert play.verdict().counts[2].lost == 1
+
+
+async def test_the_books_are_read(tmp_path: Path) -> None:
+    wrong: dict[str, Any] = {
+        "uses": {(0, "hello"): 3},
+        "effects": {"done": 1, "pending": 1},
+        "dead_letters": 2,
+        "sessions": [("s", 9), ("t", 1)],
+        "progress": [(0, "custom_commands", "s", 0)],
+    }
+    play = Play(tmp_path)
+    play.all_well()
+    for field, value in wrong.items():
+        assert not play.verdict(attrs.evolve(GOOD, **{field: value})).passed, field

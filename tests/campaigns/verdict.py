@@ -1,0 +1,260 @@
+"""Whether a round kept the promise: nothing is lost, and nothing happens twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tests.campaigns.bot import Bot
+from tests.campaigns.model import answering
+from tests.campaigns.plan import Confirmed, Kind, Plan, Rule
+from tests.campaigns.records import Books
+from tests.campaigns.town import Said, Town
+from tests.campaigns.using import Use
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tests.campaigns.town import Answer
+
+LISTED = 4
+LONGEST = 300
+"""Examples of each kind of problem that are printed, and their characters."""
+
+
+@attrs.frozen(kw_only=True)
+class Evidence:
+    """Everything that a round leaves behind."""
+
+    plan: Plan
+    town: Town
+    uses: Sequence[Use]
+    books: Books
+    bot: Bot
+    struck: Counter[str]
+    missed: Counter[str]
+    trouble: Sequence[str]
+    exit_code: int
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class Expected:
+    """A message that must be answered, by which rule; and how, in words, after the number of the use."""
+
+    said: Said
+    rule: Rule
+    channel_id: int
+    words: str
+
+
+@attrs.frozen(kw_only=True)
+class Count:
+    """One line of the summary."""
+
+    what: str
+    expected: int
+    found: int
+    lost: int = 0
+    doubled: int = 0
+    unexpected: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """What is printed and what decides about the exit code."""
+
+    evidence: Evidence
+    counts: Sequence[Count]
+    problems: Sequence[str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was as it had to be."""
+        return not self.problems
+
+
+def expectations(plan: Plan, town: Town) -> list[Expected]:
+    """What the messages said so far must lead to, in their order."""
+    added: dict[int, list[Rule]] = {number: list(plan.rules) for number in range(plan.guilds)}
+    later = {(act.guild, act.rule.name): act.rule for act in plan.acts if isinstance(act, Confirmed)}
+    for (guild, _), rule in later.items():
+        added[guild].append(rule)  # its trigger is said only once it is confirmed
+    found = []
+    for said in town.said:
+        chosen = answering(added[said.act.guild], said.act.content)
+        if chosen is not None:
+            words = chosen.answer(town.author(said.act))
+            found.append(Expected(said=said, rule=chosen, channel_id=town.place(said.act), words=words))
+    return found
+
+
+def still_missing(plan: Plan, town: Town, books: Books) -> bool:
+    """Whether something that must happen has not happened yet."""
+    wanted = expectations(plan, town)
+    return (
+        len(town.answers) < len(wanted)
+        or books.effects.get("pending", 0) > 0
+        or sum(books.uses.values()) < len(wanted)
+        or any(e.rule.delete_trigger and e.said.message_id not in town.deleted for e in wanted)
+    )
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Compare what was expected with what was found."""
+    wanted = expectations(evidence.plan, evidence.town)
+    court = _Court(evidence, wanted)
+    counts = [court.answers(), court.uses(), court.deletions(), court.toggles()]
+    problems = [*evidence.trouble, *court.problems, *court.rest()]
+    return Verdict(evidence=evidence, counts=counts, problems=problems)
+
+
+class _Court:
+    """Collects the problems of one round."""
+
+    def __init__(self, evidence: Evidence, wanted: Sequence[Expected]) -> None:
+        self._evidence = evidence
+        self._town = evidence.town
+        self._wanted = wanted
+        self.problems: list[str] = []
+
+    def answers(self) -> Count:
+        """Every expected answer once, and no other."""
+        due = Counter(_due(expected) for expected in self._wanted)
+        given = Counter(_given(answer) for answer in self._town.answers)
+        lost, extra = due - given, given - due
+        doubled = {key: count for key, count in extra.items() if key in due}
+        unexpected = {key: count for key, count in extra.items() if key not in due}
+        self._list("not answered", lost)
+        self._list("answered more than once", doubled)
+        self._list("answered although nothing asked for it", unexpected)
+        return Count(
+            what="answers",
+            expected=due.total(),
+            found=given.total(),
+            lost=lost.total(),
+            doubled=sum(doubled.values()),
+            unexpected=sum(unexpected.values()),
+        )
+
+    def uses(self) -> Count:
+        """The counters agree with the messages, and each number was told once."""
+        books = self._evidence.books
+        due = Counter((e.said.act.guild, e.rule.name.lower()) for e in self._wanted)
+        written = Counter({key: uses for key, uses in books.uses.items() if uses})
+        self._list("uses missing in the database", due - written)
+        self._list("uses too many in the database", written - due)
+        self._numbers(due)
+        return Count(
+            what="uses",
+            expected=due.total(),
+            found=written.total(),
+            lost=(due - written).total(),
+            doubled=(written - due).total(),
+        )
+
+    def deletions(self) -> Count:
+        """Every trigger that is to be deleted is gone, and no other message."""
+        due = {e.said.message_id for e in self._wanted if e.rule.delete_trigger}
+        gone = set(self._town.deleted)
+        if due - gone:
+            self.problems.append(f"{len(due - gone)} triggers were not deleted: {_some(due - gone)}")
+        if gone - due:
+            self.problems.append(f"{len(gone - due)} messages were deleted by mistake: {_some(gone - due)}")
+        return Count(
+            what="deletions",
+            expected=len(due),
+            found=len(gone),
+            lost=len(due - gone),
+            unexpected=len(gone - due),
+        )
+
+    def toggles(self) -> Count:
+        """Each rule is switched at the most once, and for certain if its admin was told so."""
+        enabled = self._evidence.books.enabled
+        told = lost = doubled = 0
+        switched = sum(not on for on in enabled.values())
+        for use in self._evidence.uses:
+            name = use.act.toggles
+            if name is None or not use.text:
+                continue
+            if "is now on" in use.text:
+                doubled += 1
+                self.problems.append(f"guild {use.act.guild}: {name} was switched twice for one use")
+            elif "is now off" in use.text:
+                told += 1
+                if enabled[use.act.guild, name]:
+                    lost += 1
+                    self.problems.append(f"guild {use.act.guild}: {name} is on, its admin was told it is off")
+        return Count(what="switches", expected=told, found=switched, lost=lost, doubled=doubled)
+
+    def rest(self) -> Iterator[str]:
+        """Everything else that must not be."""
+        evidence, books = self._evidence, self._evidence.books
+        for state, count in books.effects.items():
+            if state != "done":
+                yield f"{count} effects are {state}"
+        if books.dead_letters:
+            yield f"{books.dead_letters} dead letters"
+        for code in evidence.bot.deaths:
+            yield f"the bot ended by itself with exit code {code}"
+        if evidence.exit_code:
+            yield f"the bot ended with exit code {evidence.exit_code} when it was told to stop"
+        if len(books.sessions) > 1:
+            yield f"{len(books.sessions)} gateway sessions are stored for one shard"
+        marks = dict(books.sessions)
+        behind = [
+            f"guild {guild}, {feature}: {seq}"
+            for guild, feature, session, seq in books.progress
+            if seq < min(marks.get(session, 0), 1)
+        ]
+        if behind:
+            yield f"progress without an event: {_some(behind)}"
+        yield from self._interactions()
+
+    def _interactions(self) -> Iterator[str]:
+        if self._evidence.plan.kind is not Kind.DEPLOY:
+            return
+        failed = [use for use in self._evidence.uses if use.failed]
+        if failed:
+            yield f"{len(failed)} interactions failed: " + _some(f"{u.act.path}" for u in failed)
+        refused = [use for use in self._evidence.uses if use.title == "That did not work"]
+        if refused:
+            yield f"{len(refused)} interactions were refused: " + _some(f"{u.act.path}" for u in refused)
+
+    def _numbers(self, due: Mapping[tuple[int, str], int]) -> None:
+        """The numbers that members were told are 1 to n, each once."""
+        guild_of = {
+            channel: number for number, channels in enumerate(self._town.channels) for channel in channels
+        }
+        told: dict[tuple[int, str], list[int]] = {}
+        for answer in self._town.answers:
+            told.setdefault((guild_of[answer.channel_id], answer.rule.lower()), []).append(answer.use)
+        for key, count in due.items():
+            numbers = sorted(told.get(key, ()))
+            if len(numbers) == count and numbers != list(range(1, count + 1)):
+                self.problems.append(f"guild {key[0]}: {key[1]} told the numbers {numbers}")
+
+    def _list(self, what: str, found: Mapping[Any, int]) -> None:
+        if found:
+            self.problems.append(f"{sum(found.values())} {what}: {_some(found)}")
+
+
+def _due(expected: Expected) -> tuple[object, ...]:
+    """What identifies an answer: a reply by what it answers, any other by where it stands."""
+    rule, said = expected.rule, expected.said
+    asked = said.message_id if rule.reply else 0
+    return (expected.channel_id, asked, rule.name, expected.words)
+
+
+def _given(answer: Answer) -> tuple[object, ...]:
+    return (answer.channel_id, answer.reply_to or 0, answer.rule, answer.words)
+
+
+def _some(found: Iterable[object]) -> str:
+    listed = [str(item) for item in found]
+    more = f" and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
+    return ", ".join(listed[:LISTED])[:LONGEST] + more
