@@ -90,7 +90,7 @@ class Config:
     strict_security: bool = variable(
         "STRICT_SECURITY_MODE", flag, "0", "in production, refuse missing secrets"
     )
-    api_key: Secret | None = _secret("API_KEY", "the service key of the REST API")
+    api_key: Secret | None = _secret("API_KEY", "the service key of the REST API and of /console")
     allowed_origins: tuple[str, ...] = variable(
         "ALLOWED_ORIGINS", texts, "", "CORS origins separated by commas; unset: the product's three"
     )
@@ -250,7 +250,7 @@ class Config:
     ) -> Config:
         """Read the environment; a .env file fills what is unset. Raises ConfigError listing every problem."""
         if dotenv is not None and dotenv.is_file():
-            filed = {key: value for key, value in dotenv_values(dotenv).items() if value is not None}
+            filed = _read_file(dotenv)
             environment = {**filed, **{key: value for key, value in environment.items() if value.strip()}}
         uses_test_bot = bool(environment.get("BOT_TOKEN_TEST", "").strip()) and _switched_on(
             environment.get("USE_TEST_BOT", "").strip()
@@ -282,6 +282,16 @@ class Config:
         """The secrets that strict mode insists on and that are not set, by variable name."""
         missing = [] if self.api_key is not None or self.supabase_url else ["API_KEY or SUPABASE_URL"]
         return (*missing, *(name for field, name in _STRICT if getattr(self, field) is None))
+
+
+def _read_file(dotenv: Path) -> dict[str, str]:
+    """What a .env file says, to the letter: a ``$`` in a password is a dollar sign."""
+    try:
+        found = dotenv_values(dotenv, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"Alphapy cannot start:\n  - {dotenv} cannot be read: {why}") from None
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _switched_on(word: str) -> bool:
