@@ -49,6 +49,8 @@ class Reply:
     status: int = 200
     body: object = b""
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    body_after: float = 0.0
+    """Seconds between the head of the answer and its body."""
 
 
 Answerer = Callable[[Received], Reply | Fault]
@@ -133,5 +135,7 @@ async def _write(stream: trio.SocketStream, connection: h11.Connection, reply: R
     response = h11.Response(status_code=reply.status, headers=list(headers.items()))
     for event in (response, h11.Data(data=body), h11.EndOfMessage()):
         data = connection.send(event)
+        if isinstance(event, h11.Data):
+            await trio.sleep(reply.body_after)
         if data:
             await stream.send_all(data)

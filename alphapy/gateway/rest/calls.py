@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import msgspec
 
+from alphapy.gateway.models.message import Message
 from alphapy.gateway.rest import routes
 from alphapy.gateway.rest.client import Call
 from alphapy.gateway.rest.errors import ALREADY_ACKNOWLEDGED, DiscordError, DiscordErrorKind
@@ -92,10 +93,10 @@ class _Created(msgspec.Struct):
     id: str
 
 
-def _decode(target: routes.Target, body: bytes, shape: type[T]) -> T:
-    """The answer in this shape. Ids come as text; one that is not a number is a malformed answer."""
+def _decode(target: routes.Target, body: bytes, shape: type[T], *, strict: bool = True) -> T:
+    """The answer in this shape; not ``strict``: with ids read out of text, as incoming models want it."""
     try:
-        return msgspec.json.decode(body, type=shape)
+        return msgspec.json.decode(body, type=shape, strict=strict)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _malformed(target, str(error)) from error
 
@@ -200,6 +201,32 @@ class DiscordCalls:
         """Send a message. Repeated when in doubt only if it has a nonce, which Discord then enforces."""
         target = routes.CREATE_MESSAGE.to(channel_id=channel_id)
         return await self._create(target, message, priority, repeatable=message.nonce is not None)
+
+    async def create_recorded(
+        self, channel_id: ChannelId, body: Mapping[str, Any], *, nonce: str, within: float
+    ) -> MessageId:
+        """Send a message out of the body that was recorded of it, without files; its nonce is enforced.
+
+        No attempt begins later than ``within`` seconds from now.
+        """
+        target = routes.CREATE_MESSAGE.to(channel_id=channel_id)
+        json = {**body, "nonce": nonce, "enforce_nonce": True}
+        call = Call(target, json=json, repeatable=True, start_within=within)
+        created = _decode(target, await self._client.request(call), _Created)
+        return MessageId(_id(target, created.id))
+
+    async def messages_after(
+        self, channel_id: ChannelId, message_id: MessageId, *, limit: int
+    ) -> tuple[Message, ...]:
+        """The at most ``limit`` (100) messages of a channel that come next after this id, oldest first.
+
+        None at all where the bot may not read the channel's history.
+        """
+        target = routes.CHANNEL_MESSAGES.to(channel_id=channel_id)
+        query = {"after": str(message_id), "limit": str(limit)}
+        body = await self._client.request(Call(target, query=query))
+        found = _decode(target, body, list[Message], strict=False)
+        return tuple(sorted(found, key=lambda message: message.id))
 
     async def edit_message(
         self,

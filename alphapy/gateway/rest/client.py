@@ -291,6 +291,7 @@ class RestClient:
         except _NEVER_SENT:
             permit.used, run.sent = False, sent_before
             raise
+        permit.heard_at = trio.current_time()
         try:
             body = b"".join([part async for part in found.aiter_raw()])
         finally:

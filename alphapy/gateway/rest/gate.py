@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 
 @attrs.define(eq=False)
 class Permit:
-    """The right to send one request. Left unused it returns itself; used, it needs :attr:`answer`."""
+    """The right to send one request. Left unused it returns itself; used, it needs :attr:`answer`.
+
+    ``heard_at`` is when the answer began to arrive: the body of a long one need not be waited for.
+    """
 
     used: bool = False
     answer: Answer | None = None
+    heard_at: float | None = None
 
 
 class Gate:
@@ -67,7 +71,7 @@ class Gate:
         finally:
             now = trio.current_time()
             if permit.used:
-                self._limiter.finish(ticket, permit.answer, now)
+                self._limiter.finish(ticket, permit.answer, now, heard_at=permit.heard_at)
             else:
                 self._limiter.discard(ticket, now)
             self._pump()

@@ -146,12 +146,12 @@ class Lane:
         changes = self.ghosts if self.reset_until is None else [self.reset_until, *self.ghosts]
         return min(changes, default=None)
 
-    def learn(self, bucket: Bucket, sent_at: float, now: float) -> None:
-        """An answer came now to a request sent at ``sent_at``, and told the bucket's state in between."""
+    def learn(self, bucket: Bucket, sent_at: float, heard_at: float, now: float) -> None:
+        """A request was sent and its answer heard; the bucket's state is that of an instant in between."""
         self.free(now)
         self.shape.limit = bucket.limit
         self.shape.window = max(self.shape.window, bucket.reset_after)
-        since, until = sent_at + bucket.reset_after - MARGIN, now + bucket.reset_after + MARGIN
+        since, until = sent_at + bucket.reset_after - MARGIN, heard_at + bucket.reset_after + MARGIN
         if self.stage is not Stage.OPEN:
             self.stage = Stage.OPEN
             self.remaining = bucket.remaining

@@ -153,17 +153,24 @@ class Limiter:
             times.append(self._alarms[0][0])
         return min((at for at in times if at is not None), default=None)
 
-    def finish(self, ticket: Ticket, answer: Answer | None, now: float) -> None:
-        """A granted request was answered, or (None) sent without an answer ever coming."""
+    def finish(
+        self, ticket: Ticket, answer: Answer | None, now: float, *, heard_at: float | None = None
+    ) -> None:
+        """A granted request was answered, or (None) sent without an answer ever coming.
+
+        ``heard_at`` is when the answer began to arrive, where that was before ``now``: by then Discord had
+        counted the request.
+        """
         lane = self._end(ticket)
-        ended = now if answer is not None else now + STRAY
+        heard = now if heard_at is None else heard_at
+        ended = heard if answer is not None else now + STRAY
         if not ticket.exempt:
             self._window.done(ended)
         if answer is None:
             for affected in (lane, *lane.major.lanes) if ticket.probe else (lane,):
                 affected.lose(ended)
         else:
-            self._learn(ticket, lane, answer, now)
+            self._learn(ticket, lane, answer, heard, now)
         self._settle_all(lane.major, now)
         self._sweep(now)
 
@@ -249,7 +256,7 @@ class Limiter:
         self._in_flight[ticket.exempt] -= 1
         return lane
 
-    def _learn(self, ticket: Ticket, lane: Lane, answer: Answer, now: float) -> None:
+    def _learn(self, ticket: Ticket, lane: Lane, answer: Answer, heard: float, now: float) -> None:
         if answer.counts_as_invalid:
             self._invalid.add(now)
         if answer.bucket is not None:
@@ -257,7 +264,7 @@ class Limiter:
             self._shapes.setdefault(answer.bucket.name, shape)
             self._name_bucket(ticket.route, answer.bucket.name, now)
             lane = self._lane_for(ticket)
-            lane.learn(answer.bucket, ticket.granted_at, now)
+            lane.learn(answer.bucket, ticket.granted_at, heard, now)
         elif 200 <= answer.status < 300 and ticket.route not in self._buckets:
             self._name_bucket(ticket.route, _NO_BUCKET, now)
         until = now + answer.retry_after

@@ -60,6 +60,7 @@ APPLICATION = Route("GET", "/oauth2/applications/@me")
 PUT_GLOBAL_COMMANDS = Route("PUT", "/applications/{application_id}/commands")
 PUT_GUILD_COMMANDS = Route("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
 
+CHANNEL_MESSAGES = Route("GET", "/channels/{channel_id}/messages")
 CREATE_MESSAGE = Route("POST", "/channels/{channel_id}/messages")
 EDIT_MESSAGE = Route("PATCH", "/channels/{channel_id}/messages/{message_id}")
 DELETE_MESSAGE = Route("DELETE", "/channels/{channel_id}/messages/{message_id}")

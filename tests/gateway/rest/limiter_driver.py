@@ -22,11 +22,15 @@ FOREVER = 1e9
 
 @attrs.frozen
 class Journey:
-    """One request's way: seconds to the server and back; given up after ``lost_after`` if not None."""
+    """One request's way: seconds to the server and back; given up after ``lost_after`` if not None.
+
+    ``body`` is how long after its beginning the answer was complete.
+    """
 
     there: float
     back: float
     lost_after: float | None = None
+    body: float = 0.0
 
 
 class Driver:
@@ -99,7 +103,8 @@ class Driver:
             if not over:
                 over = True
                 self.answered.add(ticket.route)
-                self._finish(ticket, _answer(verdicts[0]))
+                heard_at = sent_at + journey.there + journey.back
+                self._finish(ticket, _answer(verdicts[0]), heard_at)
 
         def give_up() -> None:
             nonlocal over
@@ -108,7 +113,7 @@ class Driver:
                 self._finish(ticket, None)
 
         self.network.at(sent_at + journey.there, arrive)
-        self.network.at(sent_at + journey.there + journey.back, answer)
+        self.network.at(sent_at + journey.there + journey.back + journey.body, answer)
         if journey.lost_after is not None and self._may_be_lost(ticket):
             self.network.at(sent_at + journey.lost_after, give_up)
 
@@ -120,8 +125,8 @@ class Driver:
         rule = self.server.rules[ticket.route]
         return ticket.route in self.answered and (rule is None or rule.style is not Style.TOKENS)
 
-    def _finish(self, ticket: Ticket, answer: Answer | None) -> None:
-        self.limiter.finish(ticket, answer, self.network.now)
+    def _finish(self, ticket: Ticket, answer: Answer | None, heard_at: float | None = None) -> None:
+        self.limiter.finish(ticket, answer, self.network.now, heard_at=heard_at)
         if self.on_end is not None:
             self.on_end(ticket)
 

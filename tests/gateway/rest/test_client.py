@@ -307,3 +307,17 @@ async def test_no_secret_reaches_a_log_a_repr_or_an_error(
     for text in texts:
         assert TOKEN not in text
         assert interaction_token not in text
+
+
+async def test_a_long_answer_does_not_hold_up_the_global_limit() -> None:
+    """A permit is free again a second after the answer began, not after it was complete."""
+    limiter = Limiter(Bounds(global_limit=1, global_seconds=1.0))
+    slow = Reply(200, {"id": "5"}, body_after=0.7)
+    async with (
+        scripted_server(in_turn(slow)) as server,
+        RestClient(Secret(TOKEN), server.base_url, limiter=limiter) as client,
+    ):
+        await client.request(SEND)
+        complete = trio.current_time()
+        await client.request(SEND)
+    assert trio.current_time() - complete < 1.0 + 0.7
