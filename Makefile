@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 .DEFAULT_GOAL := help
 
-.PHONY: help setup dev fmt check test sandbox demo bench migrate clean
+FUZZ ?= 200000
+.PHONY: help setup dev fmt check test fuzz sandbox demo bench migrate clean
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / — /' | sed 's/^/  make /'
 
@@ -41,6 +42,12 @@ test: check  ## every check and every test, with coverage
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest -n auto --dist=worksteal
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
+
+fuzz: dev  ## 200,000 mutated frames against the gateway client (FUZZ=n, SEED=n to repeat)
+	@seed="$(or $(SEED),$$RANDOM$$RANDOM)"; echo "→ $(FUZZ) rounds, seed $$seed"; \
+	ALPHAPY_FUZZ=$(FUZZ) ALPHAPY_FUZZ_SEED="$$seed" $(BIN)/pytest tests/gateway/test_fuzz.py -q --timeout 3600 -o faulthandler_timeout=3600 \
+	&& echo "→ nothing crashed, nothing got stuck (seed $$seed)" \
+	|| { echo "→ failed; repeat it with: make fuzz FUZZ=$(FUZZ) SEED=$$seed"; exit 1; }
 
 sandbox: setup  ## a local Discord, PostgreSQL and the bot, with a page to chat in
 	@exec $(BIN)/alphapy sandbox
