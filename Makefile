@@ -9,7 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 .DEFAULT_GOAL := help
 
 FUZZ ?= 200000
-.PHONY: help setup dev fmt check test fuzz sandbox demo bench migrate clean
+KIND ?= kill
+N ?= 100
+.PHONY: help setup dev fmt check test fuzz campaign sandbox demo bench migrate clean
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / — /' | sed 's/^/  make /'
 
@@ -48,6 +50,9 @@ fuzz: dev  ## 200,000 mutated frames against the gateway client (FUZZ=n, SEED=n 
 	ALPHAPY_FUZZ=$(FUZZ) ALPHAPY_FUZZ_SEED="$$seed" $(BIN)/pytest tests/gateway/test_fuzz.py -q --timeout 3600 -o faulthandler_timeout=3600 \
 	&& echo "→ nothing crashed, nothing got stuck (seed $$seed)" \
 	|| { echo "→ failed; repeat it with: make fuzz FUZZ=$(FUZZ) SEED=$$seed"; exit 1; }
+
+campaign: dev  ## nothing lost, nothing twice: 100 kills (KIND=kill|chaos|deploy, N=n, SEED=n to repeat)
+	@$(BIN)/python -m tests.campaigns --kind $(KIND) --seed $(or $(SEED),1) -n $(N)
 
 sandbox: setup  ## a local Discord, PostgreSQL and the bot, with a page to chat in
 	@exec $(BIN)/alphapy sandbox

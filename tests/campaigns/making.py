@@ -80,12 +80,16 @@ RULES = (
 
 
 def make(kind: Kind, seed: int, blows: int) -> Plan:
-    """The plan of a seed."""
+    """The plan of a seed, with so many blows."""
     rng = random.Random(f"{kind.value} {seed}")
-    load = _Load(rng)
-    chosen = [_BLOWS[kind](rng) for _ in range(blows)]
+    return with_blows(kind, seed, [_BLOWS[kind](rng) for _ in range(blows)])
+
+
+def with_blows(kind: Kind, seed: int, blows: Sequence[Blow]) -> Plan:
+    """These blows, in the load of a seed."""
+    load = _Load(random.Random(f"load {seed}"))
     acts: list[Act] = list(load.acts(20))
-    for blow in chosen:
+    for blow in blows:
         acts.append(blow)
         acts += load.acts(BETWEEN[kind])
     sleeping = tuple(_sleeping(number) for number in range(_SLEEPING))
