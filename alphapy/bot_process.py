@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING
 import psutil
 import trio
 
+from alphapy.pure.backoff import Backoff
+from alphapy.pure.text import cut
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -20,8 +24,14 @@ if TYPE_CHECKING:
 STOP_WITHIN = 15.0
 """Seconds that the bot may take to stop before it is killed."""
 
-RESTART_AFTER = 0.5
-"""Seconds between the bot's death and its next start."""
+RESTART_AFTER = Backoff(initial=0.5, ceiling=10.0)
+"""The wait between the bot's death and its next start, longer each time it refuses to start."""
+
+REFUSALS = 3
+"""Failed starts in a row after which there is no hope that the next one succeeds."""
+
+REFUSES_WITHIN = 30.0
+"""Seconds within which an end with an exit code above 0 is a failed start."""
 
 MAX_LOG_BYTES = 5_000_000
 """A longer log is begun anew at the next start."""
@@ -38,6 +48,9 @@ class BotProcess:
         self._tell = tell
         self._process: trio.Process | None = None
         self._stopping = False
+        self._refusals = 0
+        self._hopeless = trio.Event()
+        self._rng = random.Random()
         self.log_file = data_dir / "bot.log"
         self.console_url = f"http://127.0.0.1:{port}/console"
 
@@ -49,11 +62,30 @@ class BotProcess:
     async def keep_running(self) -> None:
         """Run the bot, and run it again whenever it dies, until :meth:`stop`."""
         _end_leftover(self._pid_file)
-        while not self._stopping:
+        while True:
+            started = trio.current_time()
             code = await self._run_once()
-            if not self._stopping:
-                self._tell(f"  The bot ended (exit code {code}); starting it again. Its log: {self.log_file}")
-                await trio.sleep(RESTART_AFTER)
+            if self._stopping:
+                return
+            refused = code > 0 and trio.current_time() - started < REFUSES_WITHIN
+            self._refusals = self._refusals + 1 if refused else 0
+            if self._refusals >= REFUSALS:
+                self._hopeless.set()
+            self._tell(f"  The bot ended (exit code {code}); starting it again. Its log: {self.log_file}")
+            await trio.sleep(RESTART_AFTER.delay(max(self._refusals, 1), self._rng))
+
+    async def wait_hopeless(self) -> None:
+        """Return once it has failed to start several times in a row."""
+        await self._hopeless.wait()
+
+    def last_words(self) -> str:
+        """The last line of its log that a person can read, or that there is none."""
+        with contextlib.suppress(OSError):
+            lines = self.log_file.read_text(errors="replace").splitlines()
+            plain = [line.strip("|+- \t") for line in lines if not line.startswith("{")]
+            if spoken := [line for line in plain if line]:
+                return cut(spoken[-1], 500)
+        return "it said nothing."
 
     def kill(self) -> None:
         """End it the hard way, as ``kill -9`` does."""
@@ -100,6 +132,17 @@ def _end_leftover(pid_file: Path) -> None:
         process = psutil.Process(int(pid_file.read_text()))
         if process.cmdline()[-3:] == ["-m", "alphapy", "run"]:
             process.send_signal(signal.SIGKILL)
+
+
+def is_free(port: int) -> bool:
+    """Whether a port (any number) can be listened on at the loopback interface at this moment."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            return False
+        return True
 
 
 def free_port() -> int:

@@ -1,6 +1,6 @@
 """The ``alphapy`` command: arguments only; the work is done where it belongs.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused for safety (spec/schema.md 4).
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused for safety (spec/schema.md 4), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415
 
 FAILED = 1
+INTERRUPTED = 130
 
 _EPILOG = """
 first steps:
@@ -54,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return FAILED
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,10 +95,14 @@ def _parser() -> argparse.ArgumentParser:
         "--demo", action="store_true", help="play a scripted conversation, check it and exit"
     )
     sandbox.add_argument(
-        "--port", type=int, default=8420, help="port of the page (default 8420; 0 takes any)"
+        "--port", type=_number(0, 65535), default=8420, help="port of the page (default 8420; 0 takes any)"
     )
     sandbox.add_argument(
-        "--idle-guilds", type=int, default=0, metavar="N", help="add N quiet guilds, to see what they cost"
+        "--idle-guilds",
+        type=_number(0, 100_000),
+        default=0,
+        metavar="N",
+        help="add N quiet guilds, to see what they cost",
     )
     sandbox.add_argument(
         "--data-dir",
@@ -113,6 +121,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.set_defaults(command=_config)
     return parser
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    """A whole number within bounds, both included, as an argument."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
+        return value
+
+    return number
 
 
 def _database_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from alphapy.launcher import LaunchFailed, Plan, Progress, Stack, running_stack
+from alphapy.launcher import LaunchFailed, Plan, Progress, Stack, interrupts, running_stack
 from alphapy.pure.groups import leaves
 from alphapy.sandbox.person import NoAnswer, Person
 
@@ -30,26 +30,36 @@ ANSWER_WITHIN = 10.0
 WHOLE_WITHIN = 120.0
 """Seconds that the whole conversation may take."""
 
+INTERRUPTED = 130
+"""The exit code of what was stopped by Ctrl-C, by a convention of shells."""
+
 
 class CheckFailed(Exception):
     """The bot did not do what it should."""
 
 
 async def demo(plan: Plan) -> int:
-    """Play the conversation; 0 when every check held, else 1."""
+    """Play the conversation; 0 when every check held, else 1. Interrupted, it is 130."""
     folder = Path(tempfile.mkdtemp(prefix="alphapy-demo-"))
     plan = attrs.evolve(plan, data_dir=folder, port=0, bot=True)
     failures: list[BaseException] = []
     script: Script | None = None
+    interrupted = False
     try:
-        with trio.fail_after(WHOLE_WITHIN):
-            async with running_stack(plan, Progress()) as stack:
-                script = Script(stack)
-                await script.play()
+        async with interrupts() as signals:
+            with trio.fail_after(WHOLE_WITHIN):
+                async with running_stack(plan, Progress()) as stack:
+                    script = Script(stack)
+                    await script.play()
+        interrupted = signals.happened
     except* (LaunchFailed, CheckFailed, NoAnswer, trio.TooSlowError) as group:
         failures += leaves(group)
     for failure in failures:
         print(f"\n✗ {str(failure) or 'The conversation took too long.'}", file=sys.stderr)
+    if interrupted:
+        await trio.to_thread.run_sync(shutil.rmtree, folder)
+        print("\nInterrupted.", file=sys.stderr)
+        return INTERRUPTED
     if failures or script is None:
         print(f"The bot's log is kept: {folder / 'bot.log'}", file=sys.stderr)
         return 1

@@ -7,6 +7,8 @@ dies, so that a person can kill it and watch that nothing is lost.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import signal
 import sys
 from contextlib import asynccontextmanager, contextmanager
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from alphapy.bot_process import BotProcess, free_port
+from alphapy.bot_process import BotProcess, free_port, is_free
 from alphapy.pure.groups import leaves
 from alphapy.sandbox.demo import Demo, add_idle_guilds, demo_world, find_demo
 from alphapy.sandbox.handle import Sandbox
@@ -59,18 +61,32 @@ class Stack:
     console_url: str
 
     async def wait_online(self) -> None:
-        """Return once the bot is connected and its commands are registered; raises LaunchFailed."""
+        """Return once the bot is connected and its commands are registered.
+
+        Raises LaunchFailed, perhaps in a group.
+        """
         world, application_id = self.demo.world, self.demo.application_id
         with trio.move_on_after(ONLINE_WITHIN) as scope:
-            await world.feed.wait_until(
-                lambda: (
-                    application_id in world.connected_bots
-                    and bool(world.commands.registered.get((application_id, None)))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._give_up_with_the_bot)
+                await world.feed.wait_until(
+                    lambda: (
+                        application_id in world.connected_bots
+                        and bool(world.commands.registered.get((application_id, None)))
+                    )
                 )
-            )
+                nursery.cancel_scope.cancel(reason="the bot is online")
         if scope.cancelled_caught and self.bot is not None:
             raise LaunchFailed(
                 f"The bot is not online after {ONLINE_WITHIN:g} s. Its log says why: {self.bot.log_file}"
+            )
+
+    async def _give_up_with_the_bot(self) -> None:
+        if self.bot is not None:
+            await self.bot.wait_hopeless()
+            raise LaunchFailed(
+                f"The bot ends as soon as it is started: {self.bot.last_words()}\n"
+                f"Its log: {self.bot.log_file}"
             )
 
 
@@ -81,26 +97,31 @@ class Progress:
     def step(self, what: str) -> Iterator[None]:
         """A step that takes a while."""
         started = trio.current_time()
-        print(f"  … {what}", end="", flush=True)
+        _show(f"  … {what}", end="")
         done = False
         try:
             yield
             done = True
         finally:
             took = f" ({trio.current_time() - started:.1f} s)" if done else ""
-            print(f"\r  {'✓' if done else '✗'} {what}{took}", flush=True)
+            _show(f"\r  {'✓' if done else '✗'} {what}{took}")
 
     def say(self, text: str) -> None:
         """A sentence."""
-        print(text, flush=True)
+        _show(text)
+
+
+def _show(text: str, end: str = "\n") -> None:
+    """Print at once. A terminal that was closed is no reason to leave anything running."""
+    with contextlib.suppress(OSError):
+        print(text, end=end, flush=True)
 
 
 @asynccontextmanager
 async def running_stack(plan: Plan, progress: Progress) -> AsyncIterator[Stack]:
     """Everything, in order, while the block runs; stopped in reverse order. Raises LaunchFailed."""
-    plan.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        async with _database(plan, progress) as dsn, trio.open_nursery() as nursery:
+        async with _folder(plan), _database(plan, progress) as dsn, trio.open_nursery() as nursery:
             with progress.step("the local Discord"):
                 demo = _world(plan)
                 sandbox = await _serve(nursery, plan, demo)
@@ -116,8 +137,30 @@ async def running_stack(plan: Plan, progress: Progress) -> AsyncIterator[Stack]:
             if bot is not None:
                 await bot.stop()
             nursery.cancel_scope.cancel(reason="the sandbox stops")
-    except* (EmbeddedError, migrate.MigrationError, UnreadableWorld) as group:
+    except* (EmbeddedError, migrate.MigrationError) as group:
         raise LaunchFailed(str(leaves(group)[0])) from group
+
+
+@asynccontextmanager
+async def _folder(plan: Plan) -> AsyncIterator[None]:
+    """The data folder, ours alone: two launchers would save over each other and end each other's bots."""
+    try:
+        plan.data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (plan.data_dir / "sandbox.lock").open("ab")
+    except OSError as error:
+        raise LaunchFailed(
+            f"The folder {plan.data_dir} cannot be used ({error.strerror or error}). "
+            "Choose another one: alphapy sandbox --data-dir FOLDER"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LaunchFailed(
+                f"Another sandbox is using the folder {plan.data_dir}. Use that one, or give this one a "
+                "folder and a port of its own: alphapy sandbox --data-dir FOLDER --port 0"
+            ) from None
+        yield
 
 
 @asynccontextmanager
@@ -137,7 +180,13 @@ async def _database(plan: Plan, progress: Progress) -> AsyncIterator[str]:
 
 
 def _world(plan: Plan) -> Demo:
-    stored = load(_world_file(plan))
+    file = _world_file(plan)
+    try:
+        stored = load(file)
+    except (UnreadableWorld, OSError) as error:
+        raise LaunchFailed(
+            f"The chat in {file} cannot be read ({error}). Move that file away to begin with a new one."
+        ) from error
     demo = demo_world() if stored is None else find_demo(stored)
     missing = plan.idle_guilds - len(demo.world.guilds.idle)
     if missing > 0:
@@ -162,11 +211,15 @@ async def _serve(nursery: trio.Nursery, plan: Plan, demo: Demo) -> Sandbox:
 
 
 def _bot(plan: Plan, sandbox: Sandbox, demo: Demo, dsn: str, progress: Progress) -> BotProcess:
-    port = plan.port + 1 if plan.port else free_port()
+    port = plan.port + 1 if plan.port and is_free(plan.port + 1) else free_port()
+    # All that decides whom the bot talks to, as whom: a .env file or the shell may be set up for Discord.
     environment = {
         "BOT_TOKEN": demo.token,
+        "USE_TEST_BOT": "0",
         "DATABASE_URL": dsn,
         "DISCORD_API_BASE": sandbox.api_base,
+        "DISCORD_GATEWAY_URL": sandbox.gateway_url,
+        "SHARDS": "auto",
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "APP_ENV": "development",
@@ -185,20 +238,16 @@ async def sandbox(plan: Plan) -> int:
 async def _until_signal(plan: Plan, progress: Progress) -> int:
     failures: list[BaseException] = []
     try:
-        async with trio.open_nursery() as nursery:
-            interrupted = trio.Event()
-            await nursery.start(_watch_signals, interrupted, nursery.cancel_scope)
-            async with running_stack(plan, progress) as stack:
-                _greet(plan, stack, progress)
-                await interrupted.wait()
-                progress.say("\nStopping …")
-            nursery.cancel_scope.cancel(reason="the sandbox has stopped")
+        async with interrupts() as signals, running_stack(plan, progress) as stack:
+            _greet(plan, stack, progress)
+            await signals.wait()
+            progress.say("\nStopping …")
     except* LaunchFailed as group:
         failures += leaves(group)
     if failures:
         print(f"The sandbox cannot start. {failures[0]}", file=sys.stderr)
         return 1
-    progress.say("Stopped. Everything is kept in " + str(plan.data_dir))
+    progress.say(f"Stopped. Everything is kept in {plan.data_dir}")
     return 0
 
 
@@ -221,13 +270,43 @@ def _greet(plan: Plan, stack: Stack, progress: Progress) -> None:
     progress.say("\n".join(lines))
 
 
-async def _watch_signals(
-    interrupted: trio.Event, everything: trio.CancelScope, task_status: trio.TaskStatus[None]
-) -> None:
-    """The first signal stops in order; during the start, and the second time, at once."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for _ in signals:
-            if interrupted.is_set():
-                everything.cancel(reason="interrupted twice")
-            interrupted.set()
+@attrs.define(eq=False)
+class Interrupts:
+    """Ctrl-C, SIGTERM and a closed terminal.
+
+    The first one ends :meth:`wait`. Where nobody waits yet, during the start, and the second time, everything
+    is cancelled.
+    """
+
+    _everything: trio.CancelScope
+    _first: trio.Event = attrs.field(factory=trio.Event)
+    _is_awaited: bool = False
+
+    async def wait(self) -> None:
+        """Return at the first signal, to stop in order."""
+        self._is_awaited = True
+        await self._first.wait()
+
+    @property
+    def happened(self) -> bool:
+        """Whether there was a signal."""
+        return self._first.is_set()
+
+    async def watch(self, task_status: trio.TaskStatus[None]) -> None:
+        """The task that takes the signals."""
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            task_status.started()
+            async for _ in signals:
+                if self.happened or not self._is_awaited:
+                    self._everything.cancel(reason="interrupted")
+                self._first.set()
+
+
+@asynccontextmanager
+async def interrupts() -> AsyncIterator[Interrupts]:
+    """Take the signals while the block runs; leaves the block when they cancel it."""
+    async with trio.open_nursery() as nursery:
+        signals = Interrupts(nursery.cancel_scope)
+        await nursery.start(signals.watch)
+        yield signals
+        nursery.cancel_scope.cancel(reason="the block has ended")

@@ -98,3 +98,32 @@ def test_a_downgrade_that_would_lose_data_is_refused_with_3(
     assert main(["db", "downgrade", "030_feature_extensions"]) == 3
     assert "dead_letters" in capsys.readouterr().err
     assert main(["db", "downgrade", "030_feature_extensions", "--allow-data-loss"]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--port", "65536"), ("--port", "-1"), ("--port", "x"), ("--idle-guilds", "-1")]
+)
+def test_a_number_out_of_bounds_is_wrong_usage(
+    arguments: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["sandbox", *arguments])
+    assert raised.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_an_unreadable_env_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".env").write_bytes(b"BOT_TOKEN=\xff\xfe")
+    assert main(["run"]) == 1
+    assert ".env cannot be read" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alphapy.cli.describe", interrupted)
+    assert main(["config"]) == 130
+    assert "Interrupted" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import httpx
 import psutil
+import pytest
 import trio
 
 from tests.support.waiting import wait_until
@@ -194,3 +195,108 @@ async def test_a_taken_port_is_said_and_exits_with_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"Port {port} cannot be used" in done.stderr.decode()
     assert "--port 0" in done.stderr.decode()
+
+
+async def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """The sandbox command, run to its end."""
+    with trio.fail_after(60):
+        return await trio.run_process(
+            [sys.executable, "-m", "alphapy", "sandbox", *arguments],
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+            env={**os.environ, **environment},
+        )
+
+
+@pytest.mark.parametrize("phase", ["PostgreSQL", "the database's schema", "the bot"])
+async def test_ctrl_c_during_the_start_stops_everything(phase: str, tmp_path: Path) -> None:
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "alphapy", "sandbox", "--port", "0", "--data-dir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    output = bytearray()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_collect, process, output)
+            await wait_until(
+                lambda: f"… {phase}".encode() in output, within=START_WITHIN, what=f"the phase {phase}"
+            )
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGINT)
+            with trio.fail_after(STOP_WITHIN):
+                assert await process.wait() == 0, output.decode()
+    finally:
+        if process.poll() is None:
+            process.kill()
+    assert b"Stopped." in output
+    assert b"Chat here" not in output
+    assert b"Traceback" not in output, output.decode()
+    await wait_until(
+        lambda: not any(child.is_running() for child in children), within=10, what="the end of the children"
+    )
+
+
+async def test_a_second_sandbox_in_the_same_folder_is_refused_and_disturbs_nothing(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as first:
+        pid = first.bot_pid
+        refused = await run("--port", "0", "--data-dir", str(tmp_path))
+        assert refused.returncode == 1
+        assert "Another sandbox is using the folder" in refused.stderr.decode()
+        assert first.bot_pid == pid
+        await first.online()
+
+
+async def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = await run("--data-dir", str(tmp_path / "file"))
+    assert refused.returncode == 1
+    assert "cannot be used" in refused.stderr.decode()
+    assert "--data-dir" in refused.stderr.decode()
+    assert "Traceback" not in refused.stderr.decode()
+
+
+async def test_a_chat_that_cannot_be_read_is_said_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "sandbox.json").write_text("{broken")
+    refused = await run("--no-bot", "--port", "0", "--data-dir", str(tmp_path))
+    assert refused.returncode == 1
+    assert str(tmp_path / "sandbox.json") in refused.stderr.decode()
+    assert (tmp_path / "sandbox.json").read_text() == "{broken"
+
+
+async def test_a_bot_that_refuses_to_start_ends_the_sandbox_with_its_reason(tmp_path: Path) -> None:
+    refused = await run("--port", "0", "--data-dir", str(tmp_path), LOG_LEVEL="LOUD")
+    assert refused.returncode == 1
+    assert "LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR" in refused.stderr.decode()
+    assert "bot.log" in refused.stderr.decode()
+
+
+async def test_a_bot_set_up_for_discord_still_speaks_to_the_sandbox(tmp_path: Path) -> None:
+    stranger = {
+        "USE_TEST_BOT": "1",
+        "BOT_TOKEN_TEST": "real.token",
+        "DISCORD_GATEWAY_URL": "wss://127.0.0.1:1",
+    }
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "alphapy", "sandbox", "--port", "0", "--data-dir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **stranger},
+    )
+    output = bytearray()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_collect, process, output)
+            await wait_until(
+                lambda: b"Ctrl-C stops" in output or process.poll() is not None,
+                within=START_WITHIN,
+                what="the bot online",
+            )
+            assert b"Chat here" in output, output.decode()
+            process.send_signal(signal.SIGHUP)
+            with trio.fail_after(STOP_WITHIN):
+                assert await process.wait() == 0, output.decode()
+    finally:
+        if process.poll() is None:
+            process.kill()
