@@ -39,7 +39,7 @@ class _Template:
 
 
 class RequestValidator:
-    """Tells what is wrong with a request, according to the document."""
+    """Tells what is wrong with a request, or with its answer, according to the document."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
@@ -66,6 +66,32 @@ class RequestValidator:
                     for problem in self._problems(template, match, method.lower(), query, body)
                 ]
         return [f"{method} {path}: no such operation"]
+
+    def answer_violations(self, method: str, path: str, status: int, body: object = None) -> list[str]:
+        """What the document forbids about the answer to a request; an empty body is None.
+
+        Refusals (4xx) are not checked: the document says next to nothing about them.
+        """
+        for template in self._templates:
+            operation = template.item.get(method.lower())
+            if operation is not None and template.pattern.fullmatch(path) is not None:
+                pointer = f"#/paths/{_escaped(template.template)}/{method.lower()}/responses/{status}"
+                described = operation["responses"].get(str(status))
+                problems = self._answer_problems(pointer, described, status, body)
+                return [f"{method} {template.template}: {problem}" for problem in problems]
+        return [f"{method} {path}: no such operation"]
+
+    def _answer_problems(
+        self, pointer: str, described: Mapping[str, Any] | None, status: int, body: object
+    ) -> Iterator[str]:
+        if 400 <= status < 500:
+            return
+        if described is None:
+            yield f"{status} is no answer of it"
+        elif ("content" in described) != (body is not None):
+            yield f"{status} {'has a' if body is None else 'has no'} body"
+        elif body is not None:
+            yield from self._check(f"{pointer}/content/application~1json/schema", body, "answer")
 
     def _problems(
         self, template: _Template, match: re.Match[str], method: str, query: str, body: object

@@ -65,6 +65,7 @@ class _Exchange:
     uploads: tuple[Upload, ...] = ()
     reason: str | None = None
     headers: dict[str, str] = attrs.field(factory=dict)
+    answer: Any = None
 
 
 class Api:
@@ -105,13 +106,15 @@ class Api:
             early = await self._struck(fault)
             if early is not None:
                 return early
-        verdict = self._verdict(exchange)
-        exchange.headers = verdict.headers(self._world.ids.now().timestamp())
-        if not verdict.allowed:
-            return _limited(verdict, exchange.headers)
+        if not exchange.route.unlimited:
+            verdict = self._verdict(exchange)
+            exchange.headers = verdict.headers(self._world.ids.now().timestamp())
+            if not verdict.allowed:
+                return _limited(verdict, exchange.headers)
         exchange.reason = _reason(request.headers)
         await self._read_body(exchange, request)
         answer = await self._handled(exchange)
+        exchange.answer = answer.body
         if fault is not None and fault.kind is RestFault.LOST_ANSWER:
             return _json({"message": f"{fault.status}: a scripted fault", "code": 0}, fault.status, {})
         return _json(answer.body, answer.status, exchange.headers)
@@ -215,7 +218,8 @@ class Api:
                 reason=exchange.reason,
                 application_id=None if exchange.application is None else exchange.application.id,
                 status=status,
-            )
+            ),
+            exchange.answer,
         )
 
 

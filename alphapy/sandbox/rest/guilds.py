@@ -60,7 +60,8 @@ async def active_threads(call: Call) -> Answer:
         and not channel["thread_metadata"]["archived"]
         and call.world.access.rights(call.by, Place(channel, guild)) & Right.VIEW_CHANNEL
     ]
-    return Answer({"threads": threads, "members": call.world.thread_members.of(guild, call.by)})
+    members = call.world.thread_members.of(guild, call.by)
+    return Answer({"threads": threads, "members": members, "has_more": False})
 
 
 async def list_roles(call: Call) -> Answer:

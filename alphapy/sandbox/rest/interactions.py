@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alphapy.sandbox.rest.routes import NOTHING, Answer, Call, Route
+from alphapy.sandbox.world.answers import Callback
 from alphapy.sandbox.world.board import EPHEMERAL, LOADING
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ async def callback(call: Call) -> Answer:
         "response_message_loading": bool(message and message["flags"] & LOADING),
         "response_message_ephemeral": bool(message and message["flags"] & EPHEMERAL),
     }
-    resource: JSON = {"type": int(body["type"])}
+    answer: JSON = {"interaction": shown}
     if message is not None:
         shown["response_message_id"] = message["id"]
-        resource["message"] = message
-    return Answer({"interaction": shown, "resource": resource})
+        if body["type"] in {Callback.MESSAGE, Callback.UPDATE_MESSAGE}:
+            answer["resource"] = {"type": int(body["type"]), "message": message}
+    return Answer(answer)
 
 
 async def follow_up(call: Call) -> Answer:
@@ -67,7 +69,7 @@ def _message_id(call: Call) -> int | None:
 
 _WEBHOOK = "/webhooks/{application_id}/{token}"
 ROUTES = (
-    Route("POST", "/interactions/{interaction_id}/{token}/callback", callback, open=True, exempt=True),
+    Route("POST", "/interactions/{interaction_id}/{token}/callback", callback, open=True, unlimited=True),
     Route("POST", _WEBHOOK, follow_up, open=True, exempt=True),
     *(
         Route(method, f"{_WEBHOOK}/messages/{which}", handler, open=True, exempt=True)

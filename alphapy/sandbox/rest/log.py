@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @attrs.frozen(kw_only=True)
@@ -29,11 +32,18 @@ class RequestLog:
     def __init__(self, limit: int) -> None:
         self.records: deque[Record] = deque(maxlen=limit)
         self.total = 0
+        self._listeners: list[Callable[[Record, Any], None]] = []
 
-    def add(self, record: Record) -> None:
-        """Remember a request; the oldest one goes when the log is full."""
+    def add(self, record: Record, answer: Any = None) -> None:
+        """Remember a request; the oldest one goes when the log is full. The answer's body is not kept."""
         self.records.append(record)
         self.total += 1
+        for listener in tuple(self._listeners):
+            listener(record, answer)
+
+    def listen(self, listener: Callable[[Record, Any], None]) -> None:
+        """Call ``listener`` with every further request and the JSON body of its answer (None of an error)."""
+        self._listeners.append(listener)
 
     def of(self, route: str) -> list[Record]:
         """The requests of a route such as ``"POST /channels/{channel_id}/messages"``."""

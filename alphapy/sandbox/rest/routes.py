@@ -100,7 +100,8 @@ Handler = Callable[[Call], Awaitable[Answer]]
 class Route:
     """A method and a path template such as ``/channels/{channel_id}``.
 
-    ``open`` routes need no token; ``exempt`` ones do not count towards the global rate limit.
+    ``open`` routes need no token; ``exempt`` ones do not count towards the global rate limit; ``unlimited``
+    ones have no rate limit at all, and tell of none.
     """
 
     method: str
@@ -108,6 +109,7 @@ class Route:
     handler: Handler
     open: bool = False
     exempt: bool = False
+    unlimited: bool = False
 
     @property
     def key(self) -> str:
