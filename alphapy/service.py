@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from alphapy.actors.aside import SetAside
 from alphapy.actors.dead_letters import StoredDeadLetters
+from alphapy.actors.effects.messages import Sweep
+from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
+from alphapy.actors.effects.sweeper import Sweeper
+from alphapy.actors.effects.verbs import verbs
 from alphapy.actors.feature import ServiceInfo, Wiring
+from alphapy.actors.journal import JournalKit
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.budget import Budget
+from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.kernel.registry import Registry
+from alphapy.actors.kernel.supervision import ChildSpec
+from alphapy.actors.kernel.waypoints import Waypoints
 from alphapy.actors.module_gate import SettingsGate
 from alphapy.actors.owners import OwnerRegistry
 from alphapy.actors.router import Router
+from alphapy.actors.sessions import SessionKeeper, StoredProgress
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.features import BuiltFeatures
@@ -23,12 +33,13 @@ from alphapy.gateway.access import RoleAuthority
 from alphapy.gateway.commands import manifest
 from alphapy.gateway.dispatcher import Dispatcher
 from alphapy.gateway.guilds import GuildCache
+from alphapy.gateway.models.guild import Permissions
 from alphapy.gateway.opcodes import ALPHAPY_INTENTS
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
 from alphapy.gateway.shards import ShardPlan, Shards
 from alphapy.pure.clock import Clock
-from alphapy.pure.ids import GuildId
+from alphapy.pure.ids import ChannelId, GuildId
 from alphapy.storage import migrate
 from alphapy.storage import settings as settings_storage
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
@@ -59,6 +70,7 @@ class Wings:
     pool: Pool
     rest: RestClient
     rng: random.Random
+    waypoints: Waypoints
 
 
 class Service:
@@ -80,6 +92,17 @@ class Service:
             rng=wings.rng,
             outages=(DatabaseUnavailable, DatabaseBusy),
         )
+        self.progress = Progress(StoredProgress(wings.pool), wings.rng, wings.waypoints)
+        self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, wings.waypoints)
+        self.aside = SetAside(self.progress, self.registry, room_below=self.budget.share // 2)
+        self.journal = JournalKit(
+            pool=wings.pool,
+            progress=self.progress,
+            verbs=verbs(self.calls, lambda: self.guilds.me, self._can_read),
+            clock=wings.clock,
+            rng=wings.rng,
+            waypoints=wings.waypoints,
+        )
         self.settings = SettingsBoard(setting_registry(llm_provider=config.llm_provider), self.registry)
         self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
         self.port = 0
@@ -96,6 +119,7 @@ class Service:
                 clock=self.clock,
                 bus=self.registry,
                 pool=self.pool,
+                journal=self.journal,
                 calls=self.calls,
                 settings=self.settings,
                 running=self.registry,
@@ -109,6 +133,10 @@ class Service:
         for feature in features:
             for actor in feature.actors:
                 self.registry.register(actor.pattern, actor.spec)
+        self.registry.register(
+            SWEEPER.pattern,
+            ChildSpec(factory=lambda context: Sweeper(context, pool=self.pool, clock=self.clock)),
+        )
         commands = [command for feature in features for command in feature.commands]
         self.manifest = manifest(commands)
         self.dispatcher = Dispatcher(
@@ -133,6 +161,9 @@ class Service:
             guilds=self.guilds,
             interactions=self.dispatcher,
             guild_events=self,
+            progress=self.progress,
+            sessions=self.sessions,
+            aside=self.aside,
         )
         self.shards = Shards(
             ShardPlan(
@@ -160,6 +191,10 @@ class Service:
         """Start the actors that work without being asked; the registry runs by now."""
         for address, message in self._first_messages:
             self.registry.tell(address, message)
+
+    def sweep_effects(self) -> None:
+        """Have pending effects picked up, from now on, whether or not their guilds have anything to say."""
+        self.registry.tell(SWEEPER, Sweep())
 
     @property
     def gateway_ready(self) -> bool:
@@ -209,6 +244,11 @@ class Service:
     def _owner_of(self, guild_id: GuildId) -> int | None:
         guild = self.guilds.get(guild_id)
         return None if guild is None else guild.owner_id
+
+    def _can_read(self, guild_id: GuildId, channel_id: ChannelId) -> bool:
+        mine = self.guilds.my_permissions(guild_id, channel_id, now=self.clock.now())
+        needed = Permissions.VIEW_CHANNEL | Permissions.READ_MESSAGE_HISTORY
+        return mine is not None and mine & needed == needed
 
     def _name_of(self, guild_id: int) -> str | None:
         guild = self.guilds.get(GuildId(guild_id))

@@ -1,8 +1,9 @@
 """The root: starts the wings in order, routes, and stops them in order (spec/operations.md 5.1 and 5.8).
 
 *Start*: the database with its schema gate, then HTTP, the settings, the features' actors, the commands, the
-gateway. *Stop*: intake off, interactions finished, actors drained and flushed, the socket dropped so that the
-session stays resumable, the pool closed.
+gateway. *Stop*: intake off, interactions finished, actors drained and flushed, progress recorded, the socket
+dropped so that the session stays resumable, the pool closed. The next start RESUMEs the session from where
+everything is durable, however this one ended.
 
 When it fails: what only the operator can mend (the database's address or schema, the token, an intent) ends
 the process with exit code 1 and a sentence that says what to change. A Discord or a database that is away for
@@ -25,6 +26,7 @@ import trio
 from alphapy.actors.command_sync import register_commands
 from alphapy.actors.kernel.clock import SystemClock
 from alphapy.actors.kernel.registry import EssentialActorFailed
+from alphapy.actors.kernel.waypoints import Unwatched
 from alphapy.gateway.commands import ManifestError
 from alphapy.gateway.reconnect import FatalClose
 from alphapy.gateway.rest.client import RestClient
@@ -36,11 +38,13 @@ from alphapy.storage import gate
 from alphapy.storage.embedded import embedded_postgres_on_trio
 from alphapy.storage.errors import StorageError
 from alphapy.storage.pool import open_pool
+from alphapy.storage.shard_locks import hold_shards
 from alphapy.web.server import PortTaken, serve_web
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from alphapy.actors.kernel.waypoints import Waypoints
     from alphapy.config import Config
     from alphapy.pure.clock import Clock
 
@@ -52,7 +56,10 @@ FINISH_WITHIN: Final = 10.0
 DRAIN_WITHIN: Final = 10.0
 """Seconds that the actors have to drain and flush."""
 
-LEAVE_WITHIN: Final = 3.0
+RECORD_WITHIN: Final = 3.0
+"""Seconds for recording the progress."""
+
+LEAVE_WITHIN: Final = 2.0
 """Seconds for leaving the gateway."""
 
 HARD_EXIT_AFTER: Final = 25.0
@@ -101,11 +108,12 @@ async def serve(
     switch: StopSwitch | None = None,
     clock: Clock | None = None,
     sign_off: bool = False,
+    waypoints: Waypoints | None = None,
     task_status: trio.TaskStatus[Service] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run the service in the caller's Trio run until the switch is flipped; started once HTTP answers.
 
-    Raises one of :data:`FATAL`, perhaps in a group.
+    ``sign_off`` ends the gateway session at the stop. Raises one of :data:`FATAL`, perhaps in a group.
     """
     rng = random.Random()
     async with AsyncExitStack() as wings:
@@ -119,20 +127,35 @@ async def serve(
             open_pool(dsn, min_size=config.database_pool_min, max_size=config.database_pool_max, rng=rng)
         )
         rest = await wings.enter_async_context(RestClient(config.token, config.discord_api_base))
-        service = Service(config, Wings(clock=clock or SystemClock(), pool=pool, rest=rest, rng=rng))
-        await _run(service, switch or StopSwitch(), sign_off=sign_off, task_status=task_status)
+        service = Service(
+            config,
+            Wings(
+                clock=clock or SystemClock(),
+                pool=pool,
+                rest=rest,
+                rng=rng,
+                waypoints=waypoints or Unwatched(),
+            ),
+        )
+        await _run(service, dsn, switch or StopSwitch(), sign_off=sign_off, task_status=task_status)
 
 
 async def _run(
-    service: Service, switch: StopSwitch, *, sign_off: bool, task_status: trio.TaskStatus[Service]
+    service: Service,
+    dsn: str,
+    switch: StopSwitch,
+    *,
+    sign_off: bool,
+    task_status: trio.TaskStatus[Service],
 ) -> None:
     async with trio.open_nursery() as nursery:
         service.port = await nursery.start(serve_web, service.web, service.config.host, service.config.port)
         await service.load_settings()
         await nursery.start(service.registry.run)
+        await nursery.start(service.progress.run)
         service.tell_first()
         await nursery.start(service.dispatcher.run)
-        nursery.start_soon(_connect, service, name="gateway")
+        nursery.start_soon(_connect, service, dsn, name="gateway")
         log.info("the service is up", extra={"event": "service_up", "port": service.port})
         task_status.started(service)
         await switch.wait()
@@ -140,17 +163,26 @@ async def _run(
         nursery.cancel_scope.cancel(reason="the service has stopped")
 
 
-async def _connect(service: Service) -> None:
-    """Learn who we are, register the commands, and run the shards until the stop."""
+async def _connect(service: Service, dsn: str) -> None:
+    """Learn who we are, make sure that nobody else is, and run the shards until the stop."""
     application = await _until_answered(service, service.calls.application)
     service.owners.learn(application)
-    await register_commands(service.pool, service.calls, application.id, service.manifest)
     info = await _until_answered(service, service.calls.gateway)
     service.shards.learn(info)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(service.owners.keep_fresh, name="owners")
-        await service.shards.run(service.config.shards or info.shards)
-        nursery.cancel_scope.cancel(reason="the shards have stopped")
+    count = service.config.shards or info.shards
+    async with hold_shards(dsn, application.id, range(count), service.rng) as locks:
+        # Whoever held the shards until now may have changed a setting since ours were read.
+        await service.load_settings()
+        await register_commands(service.pool, service.calls, application.id, service.manifest)
+        sessions = await service.sessions.load(application.id, range(count), count)
+        service.sweep_effects()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(locks.watch, name="shard locks")
+            nursery.start_soon(service.owners.keep_fresh, name="owners")
+            nursery.start_soon(service.sessions.run, name="sessions")
+            nursery.start_soon(service.aside.run, service.shards, name="set aside")
+            await service.shards.run(count, sessions)
+            nursery.cancel_scope.cancel(reason="the shards have stopped")
 
 
 async def _until_answered(service: Service, ask: Callable[[], Awaitable[T]]) -> T:
@@ -182,9 +214,26 @@ async def _stop(service: Service, switch: StopSwitch, *, sign_off: bool) -> None
         service.registry.stop_intake()
         await service.dispatcher.stop(within=FINISH_WITHIN)
         await service.registry.stop(deadline=trio.current_time() + DRAIN_WITHIN)
+    with trio.move_on_after(RECORD_WITHIN):
+        await _record(service, sign_off=sign_off)
     with trio.move_on_after(LEAVE_WITHIN):
         await service.shards.stop(sign_off=sign_off)
     log.info("stopped", extra={"event": "service_stopped"})
+
+
+async def _record(service: Service, *, sign_off: bool) -> None:
+    """Write how far the sessions are, or forget them."""
+    await service.progress.write()
+    try:
+        if sign_off:
+            await service.sessions.forget()
+        else:
+            await service.sessions.write()
+    except StorageError as error:
+        log.warning(
+            "the sessions could not be stored; the next start reads somewhat more of them again",
+            extra={"event": "sessions_not_stored", "error": str(error)},
+        )
 
 
 @asynccontextmanager

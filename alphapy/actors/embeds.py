@@ -10,6 +10,7 @@ from alphapy.gateway.models.outgoing import Embed, OutgoingMessage
 class Colour(enum.IntEnum):
     """Colours of embeds, by what they say."""
 
+    QUIET = 0x979C9F
     INFO = 0x3498DB
     SUCCESS = 0x2ECC71
     WARNING = 0xE67E22

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
+from alphapy.actors.journal import JournalKit
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Bus
 from alphapy.actors.kernel.supervision import ChildSpec
@@ -53,10 +54,15 @@ def guild_actor(guild_id: GuildId, feature: str) -> Address:
 
 @attrs.frozen
 class Subscription:
-    """An event type that a feature wants, and a cheap pure test that spares its actor the rest."""
+    """An event type that a feature wants, and a cheap pure test that spares its actor the rest.
+
+    Of a ``durable`` one the guild's actor acknowledges every event once what it did is stored
+    (:mod:`alphapy.actors.journal`); until then it counts as not done, and comes again after a crash.
+    """
 
     event: str
     wants: Callable[[Event], bool] = attrs.field(default=lambda _event: True)
+    durable: bool = False
 
 
 @attrs.frozen
@@ -130,6 +136,7 @@ class Wiring:
     clock: Clock
     bus: Bus
     pool: Pool
+    journal: JournalKit
     calls: DiscordCalls
     settings: SettingsBoard
     running: Running

@@ -4,8 +4,12 @@ Only events that somebody subscribes to, and those that the guild cache lives on
 that is switched off costs one look at the settings snapshot. Interactions take their own way, past the
 features' mailboxes.
 
+Every event has its place in the log of its session. Those that durable features got, and those that change
+the guild cache, count as done once their effects are stored (:mod:`alphapy.actors.kernel.progress`).
+
 When it fails: a payload that cannot be decoded is counted and logged by its event name, and nothing else
-stops; an event for an actor that cannot take it is counted.
+stops; an event that an actor refuses is counted, stays undone, and comes again
+(:mod:`alphapy.actors.aside`).
 """
 
 from __future__ import annotations
@@ -20,22 +24,30 @@ import trio
 
 from alphapy.actors.feature import GatewayEvent, guild_actor
 from alphapy.actors.kernel.bus import Delivery
+from alphapy.actors.sessions import HOLDER
 from alphapy.gateway.events import (
     GuildCreate,
     GuildDelete,
+    GuildMemberAdd,
+    GuildMemberRemove,
     GuildUpdate,
     InteractionCreate,
     MalformedEvent,
+    Ready,
     decode,
 )
 from alphapy.gateway.guilds import CACHED_EVENTS, ChangeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
 
+    from alphapy.actors.aside import SetAside
     from alphapy.actors.feature import Feature, Subscription
+    from alphapy.actors.kernel.address import Address
     from alphapy.actors.kernel.budget import Budget
     from alphapy.actors.kernel.bus import Bus
+    from alphapy.actors.kernel.progress import Progress
+    from alphapy.actors.sessions import SessionKeeper
     from alphapy.actors.settings.snapshot import SettingsReader
     from alphapy.gateway.events import Event
     from alphapy.gateway.guilds import GuildCache
@@ -86,6 +98,9 @@ class Router:
         guilds: GuildCache,
         interactions: Interactions,
         guild_events: GuildEvents,
+        progress: Progress,
+        sessions: SessionKeeper,
+        aside: SetAside,
     ) -> None:
         self._bus = bus
         self._budget = budget
@@ -93,6 +108,9 @@ class Router:
         self._guilds = guilds
         self._interactions = interactions
         self._guild_events = guild_events
+        self._progress = progress
+        self._sessions = sessions
+        self._aside = aside
         self._wanted: dict[str, list[tuple[Feature, Subscription]]] = {}
         for feature in features:
             for subscription in feature.subscriptions:
@@ -108,39 +126,88 @@ class Router:
 
     async def route(self, dispatch: Dispatch) -> None:
         """Hand an event on; waits only while the global budget of queued events is spent."""
-        if dispatch.name not in self._decoded:
-            return
-        try:
-            event = decode(dispatch.name, dispatch.data)
-        except MalformedEvent as error:
-            self._count_malformed(dispatch.name, error)
+        if self._aside.count:
+            self._aside.see(dispatch)
+        event = self._decode(dispatch)
+        if event is None:
+            self._progress.hand_on(dispatch, ())
             return
         self._routed[dispatch.name] += 1
         if isinstance(event, InteractionCreate):
             self._interactions.submit(event, trio.current_time())
+            self._progress.hand_on(dispatch, ())
             return
-        if dispatch.name in CACHED_EVENTS:
-            change = self._guilds.apply(event)
-            if change.kind is ChangeKind.LEFT:
-                for guild_id in change.guild_ids:
-                    self._guild_events.removed(guild_id)
-        self._tell_features(dispatch, event)
+        if isinstance(event, Ready):
+            await self._sessions.began(dispatch, event)
+        # No checkpoint from here on: what the actors acknowledge must be known to the log by then.
+        holders: list[Hashable] = []
+        if dispatch.name in CACHED_EVENTS and self._remember(dispatch, event):
+            holders.append(HOLDER)
+        refused = self._tell_features(dispatch, event, holders)
+        self._progress.hand_on(dispatch, holders, refused=refused)
         await self._budget.wait_for_room()
 
-    def _tell_features(self, dispatch: Dispatch, event: Event) -> None:
+    def _decode(self, dispatch: Dispatch) -> Event | None:
+        """The event, if anybody wants it and it makes sense."""
+        if dispatch.name not in self._decoded:
+            return None
+        try:
+            return decode(dispatch.name, dispatch.data)
+        except MalformedEvent as error:
+            self._count_malformed(dispatch.name, error)
+            return None
+
+    def _remember(self, dispatch: Dispatch, event: Event) -> bool:
+        """Let the guild cache take the event in; whether something is to be stored because of it."""
+        guild_id = _guild_of(event)
+        if guild_id is not None and self._sessions.includes(dispatch, guild_id):
+            return False
+        change = self._guilds.apply(event)
+        if change.kind is ChangeKind.LEFT:
+            for left in change.guild_ids:
+                self._guild_events.removed(left)
+        changed = change.guild_ids
+        if isinstance(event, GuildMemberAdd | GuildMemberRemove):
+            changed = (event.guild_id,)
+        if changed:
+            self._sessions.changed(dispatch, changed)
+        return bool(changed) or isinstance(event, Ready)
+
+    def _tell_features(self, dispatch: Dispatch, event: Event, holders: list[Hashable]) -> bool:
+        """Tell whoever wants the event, and add to ``holders`` who will acknowledge it.
+
+        True where one who should have done so has refused.
+        """
         wanted = self._wanted.get(dispatch.name)
         guild_id = _guild_of(event)
         if wanted is None or guild_id is None:
-            return
+            return False
         snapshot = self._settings.snapshot(guild_id)
+        refused = False
         for feature, subscription in wanted:
             if feature.scope is not None and not snapshot.enabled(feature.scope):
                 continue
             if not subscription.wants(event):
                 continue
-            message = GatewayEvent(dispatch.name, event, dispatch.shard_id, dispatch.session_id, dispatch.seq)
-            if self._bus.tell_event(guild_actor(guild_id, feature.name), message) is not Delivery.ACCEPTED:
+            address = guild_actor(guild_id, feature.name)
+            if subscription.durable and self._aside.refuses(address):
                 self._undelivered += 1
+                refused = True
+                continue
+            message = GatewayEvent(dispatch.name, event, dispatch.shard_id, dispatch.session_id, dispatch.seq)
+            delivery = self._bus.tell_event(address, message)
+            if delivery is not Delivery.ACCEPTED:
+                self._undelivered += 1
+                refused |= subscription.durable and self._is_missed(address, dispatch, delivery)
+            elif subscription.durable:
+                holders.append(address)
+        return refused
+
+    def _is_missed(self, address: Address, dispatch: Dispatch, delivery: Delivery) -> bool:
+        """Whether an event that was not delivered has to come again; not where nobody will ever want it."""
+        if delivery is Delivery.FULL:
+            self._aside.add(address, dispatch)
+        return delivery is not Delivery.UNKNOWN
 
     def _count_malformed(self, name: str, error: MalformedEvent) -> None:
         self._malformed[name] += 1

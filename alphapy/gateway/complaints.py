@@ -1,4 +1,4 @@
-"""Payloads that made no sense: counted by kind, and the first of each kind logged."""
+"""What a shard logs of the gateway: how connections end, and payloads that make no sense, once a kind."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from alphapy.gateway.codec import Envelope, Malformed
+from alphapy.gateway.reconnect import EndKind
 
 if TYPE_CHECKING:
     from alphapy.gateway.events import MalformedEvent
+    from alphapy.gateway.reconnect import Ending, NextStep
 
 _log = logging.getLogger(__name__)
 
@@ -47,3 +49,22 @@ class Complaints:
     def event(self, error: MalformedEvent, payload: Envelope) -> None:
         """Note an event whose payload could not be decoded."""
         self.payload(f"event:{error.name}", f"{error.path}: {error.detail}", payload)
+
+
+def tell_ending(shard_id: int, ending: Ending, step: NextStep, *, resume: bool) -> None:
+    """Log that a connection has ended, and what comes next."""
+    asked_for = ending.kind in (EndKind.RECONNECT, EndKind.REWIND)
+    _log.log(
+        logging.INFO if asked_for and step.attempt == 1 else logging.WARNING,
+        "The gateway connection has ended; trying again",
+        extra={
+            "event": "gateway_disconnected",
+            "shard": shard_id,
+            "ending": ending.kind.value,
+            "code": ending.code,
+            "detail": ending.detail,
+            "attempt": step.attempt,
+            "wait": round(step.wait, 2),
+            "resume": resume,
+        },
+    )

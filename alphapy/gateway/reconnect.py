@@ -67,6 +67,8 @@ class EndKind(enum.Enum):
     """The gateway asked us to reconnect (op 7)."""
     INVALID_SESSION = "invalid_session"
     """The gateway refused the session (op 9)."""
+    REWIND = "rewind"
+    """We want to read the log again from an earlier number."""
     STOPPED = "stopped"
     """We were told to stop."""
 

@@ -34,6 +34,7 @@ class SessionTrack:
         self._session = session
         self.seq = session.seq if session is not None else 0
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
+        self._go_back_to: int | None = None
 
     @property
     def session_id(self) -> str | None:
@@ -52,7 +53,7 @@ class SessionTrack:
 
     def forget(self) -> None:
         """The session is over."""
-        self._session, self.seq = None, 0
+        self._session, self.seq, self._go_back_to = None, 0, None
         self._recent.clear()
 
     def is_repeated(self, seq: int) -> bool:
@@ -63,3 +64,16 @@ class SessionTrack:
         """Note an event. One that comes late does not set the number back."""
         self.seq = max(self.seq, seq)
         self._recent.append(seq)
+
+    def go_back_later(self, seq: int) -> None:
+        """With :meth:`go_back`, set the number back to this one."""
+        self._go_back_to = seq if self._go_back_to is None else min(seq, self._go_back_to)
+
+    def go_back(self) -> bool:
+        """Set the number back if that was wanted, between two connections; whether it was."""
+        seq, self._go_back_to = self._go_back_to, None
+        if seq is None or seq >= self.seq:
+            return False
+        self.seq = seq
+        self._recent.clear()
+        return True

@@ -33,7 +33,7 @@ import trio
 from alphapy.gateway import requests
 from alphapy.gateway.attention import Attention
 from alphapy.gateway.codec import BrokenStream, Compression, Envelope, Malformed
-from alphapy.gateway.complaints import Complaints
+from alphapy.gateway.complaints import Complaints, tell_ending
 from alphapy.gateway.connection import Connection, Disconnected, Unreachable, hold
 from alphapy.gateway.events import MalformedEvent, Ready, decode
 from alphapy.gateway.heartbeat import LatencyStatistics, LatencyWindow
@@ -57,7 +57,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _POLITE: Final = frozenset(
-    {EndKind.RECONNECT, EndKind.INVALID_SESSION, EndKind.SILENT, EndKind.BROKEN_STREAM, EndKind.STOPPED}
+    {
+        EndKind.RECONNECT,
+        EndKind.INVALID_SESSION,
+        EndKind.SILENT,
+        EndKind.BROKEN_STREAM,
+        EndKind.REWIND,
+        EndKind.STOPPED,
+    }
 )
 """Endings after which the other side is told that we leave; from the rest no answer is to be expected."""
 
@@ -214,6 +221,11 @@ class Shard:
         self._life.cancel(reason="the event at hand took too long")
         await self._finished.wait()
 
+    def rewind(self, seq: int) -> None:
+        """Reconnect, and have everything behind this number of the session sent again."""
+        self._track.go_back_later(seq)
+        self._attention.interrupt(Ending(EndKind.REWIND, f"to read again from {seq}"))
+
     async def request_members(
         self,
         guild_id: GuildId,
@@ -268,20 +280,9 @@ class Shard:
         self._reconnects += 1
         if not step.keep_session:
             self._track.forget()
-        _log.log(
-            logging.INFO if ending.kind is EndKind.RECONNECT and step.attempt == 1 else logging.WARNING,
-            "The gateway connection has ended; trying again",
-            extra={
-                "event": "gateway_disconnected",
-                "shard": self.shard_id,
-                "ending": ending.kind.value,
-                "code": ending.code,
-                "detail": ending.detail,
-                "attempt": step.attempt,
-                "wait": round(step.wait, 2),
-                "resume": self._track.session_id is not None,
-            },
-        )
+        if self._track.go_back():
+            _log.info("The log is read again", extra={"event": "gateway_rewound", "shard": self.shard_id})
+        tell_ending(self.shard_id, ending, step, resume=self._track.session_id is not None)
         return step
 
     async def _attempt(self) -> Ending:

@@ -16,9 +16,11 @@ from alphapy.gateway.shard import Dispatch, Shard, ShardState
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Mapping
 
     from alphapy.gateway.identify import IdentifyStatistics
     from alphapy.gateway.rest.calls import GatewayInfo
+    from alphapy.gateway.session import GatewaySession
     from alphapy.gateway.shard import ShardStatistics
 
 log = logging.getLogger("alphapy.gateway.shards")
@@ -53,9 +55,13 @@ class Shards:
         self._identify = IdentifyQueue()
         self._shards: tuple[Shard, ...] = ()
 
-    async def run(self, count: int) -> None:
-        """Run this many shards until :meth:`stop`; raises FatalClose where the operator has to act."""
-        self._shards = tuple(self._build(shard_id, count) for shard_id in range(count))
+    async def run(self, count: int, sessions: Mapping[int, GatewaySession] | None = None) -> None:
+        """Run this many shards until :meth:`stop`; raises FatalClose where the operator has to act.
+
+        ``sessions`` are those to RESUME, by shard.
+        """
+        known = sessions or {}
+        self._shards = tuple(self._build(shard_id, count, known.get(shard_id)) for shard_id in range(count))
         async with trio.open_nursery() as nursery:
             for shard in self._shards:
                 nursery.start_soon(shard.run, name=f"shard {shard.shard_id}")
@@ -70,6 +76,10 @@ class Shards:
                 max_concurrency=info.max_concurrency,
             )
         )
+
+    def rewind(self, shard_id: int, seq: int) -> None:
+        """Have everything behind this number of a shard's session sent again."""
+        self._shards[shard_id].rewind(seq)
 
     def drain(self) -> None:
         """Hand on no more events."""
@@ -101,7 +111,7 @@ class Shards:
         """How many sessions may still be started."""
         return self._identify.statistics()
 
-    def _build(self, shard_id: int, count: int) -> Shard:
+    def _build(self, shard_id: int, count: int, session: GatewaySession | None) -> Shard:
         plan = self._plan
 
         async def find_gateway() -> str:
@@ -119,6 +129,7 @@ class Shards:
             rng=self._rng,
             shard_id=shard_id,
             shard_count=count,
+            session=session,
         )
 
 

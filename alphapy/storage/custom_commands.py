@@ -133,6 +133,19 @@ async def count_uses(tx: Transaction, guild_id: GuildId, uses: Mapping[int, int]
     )
 
 
+async def issued(tx: Transaction, guild_id: GuildId, feature: str) -> dict[int, int]:
+    """The highest use that an answer was recorded with and not refused, by command id."""
+    rows = await tx.fetch_all(
+        """
+        SELECT (payload -> 'about' ->> 'command_id')::int, max((payload -> 'about' ->> 'use')::int)
+        FROM effects WHERE guild_id = %s AND feature = %s AND state IN ('pending', 'done')
+          AND payload ? 'about' GROUP BY 1
+        """,
+        (guild_id, feature),
+    )
+    return dict(rows)
+
+
 def _command(row: tuple[object, ...]) -> CustomCommand:
     names = (
         "id",

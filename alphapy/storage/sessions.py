@@ -87,7 +87,7 @@ async def forget_sessions(tx: Transaction, shard_ids: Sequence[int]) -> None:
     await tx.execute("DELETE FROM gateway_sessions WHERE shard_id = ANY(%s)", (list(shard_ids),))
 
 
-async def load_guilds(tx: Transaction, shard_id: int, *, after: int, limit: int) -> list[GuildRow]:
+async def load_guilds(tx: Transaction, *, shard_id: int, after: int, limit: int) -> list[GuildRow]:
     """The known guilds of a shard with an id above ``after``, by id."""
     rows = await tx.fetch_all(
         """

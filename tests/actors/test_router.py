@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
 import pytest
 
+from alphapy.actors.aside import READ_AGAIN_EVERY, SetAside
 from alphapy.actors.feature import Category, Feature, GatewayEvent, Subscription
+from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.budget import Budget
 from alphapy.actors.kernel.bus import Delivery
+from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.router import Router
+from alphapy.actors.sessions import HOLDER
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.gateway.events import MessageCreate
@@ -22,7 +27,12 @@ from alphapy.gateway.shard import Dispatch
 from alphapy.pure.ids import GuildId
 
 if TYPE_CHECKING:
-    from alphapy.actors.kernel.address import Address
+    from collections.abc import Iterable, Sequence
+
+    import trio
+
+    from alphapy.actors.kernel.progress import Standing
+    from alphapy.gateway.events import Ready
 
 GUILD = GuildId(100)
 
@@ -34,6 +44,11 @@ class House:
     told: list[tuple[str, Any]] = attrs.field(factory=list)
     interactions: list[Interaction] = attrs.field(factory=list)
     left: list[GuildId] = attrs.field(factory=list)
+    changed_guilds: list[tuple[int, tuple[GuildId, ...]]] = attrs.field(factory=list)
+    began_sessions: list[str] = attrs.field(factory=list)
+    included: set[tuple[GuildId, int]] = attrs.field(factory=set)
+    events_waiting: int = 0
+    rewound: list[tuple[int, int]] = attrs.field(factory=list)
     delivery: Delivery = Delivery.ACCEPTED
 
     def tell_event(self, address: Address, message: Any) -> Delivery:
@@ -46,6 +61,31 @@ class House:
 
     def removed(self, guild_id: GuildId) -> None:
         self.left.append(guild_id)
+
+    async def began(self, event: Dispatch, ready: Ready) -> None:
+        self.began_sessions.append(ready.session_id)
+
+    def includes(self, event: Dispatch, guild_id: GuildId) -> bool:
+        return (guild_id, event.seq) in self.included
+
+    def changed(self, event: Dispatch, guild_ids: Iterable[GuildId]) -> None:
+        self.changed_guilds.append((event.seq, tuple(guild_ids)))
+
+    async def advance(self, standings: Sequence[Standing]) -> None:
+        raise AssertionError("the router writes nothing")
+
+    def find(self, address: Address) -> Any:
+        return Health(self.events_waiting)
+
+    def rewind(self, shard_id: int, seq: int) -> None:
+        self.rewound.append((shard_id, seq))
+
+
+@attrs.frozen
+class Health:
+    """As much of an actor's health as matters here."""
+
+    events: int
 
 
 def feature(name: str, *subscriptions: Subscription, scope: str | None = None) -> Feature:
@@ -62,31 +102,54 @@ class Play:
             "MESSAGE_CREATE", lambda event: isinstance(event, MessageCreate) and len(event.content) < 5
         )
         self.budget = Budget(10)
+        self.guilds = GuildCache()
+        self.progress = Progress(self.house, random.Random(1))
+        self.aside = SetAside(self.progress, self.house, room_below=3)
         self.router = Router(
             [
-                feature("custom_commands", Subscription("MESSAGE_CREATE"), scope="custom_commands"),
+                feature(
+                    "custom_commands",
+                    Subscription("MESSAGE_CREATE", durable=True),
+                    scope="custom_commands",
+                ),
                 feature("short", short),
             ],
             bus=self.house,  # type: ignore[arg-type]  # it tells events only
             budget=self.budget,
             settings=self.settings,
-            guilds=GuildCache(),
+            guilds=self.guilds,
             interactions=self.house,
             guild_events=self.house,
+            progress=self.progress,
+            sessions=self.house,  # type: ignore[arg-type]  # what the router tells it
+            aside=self.aside,
         )
         self._seq = 0
 
-    async def event(self, name: str, data: Any) -> None:
-        self._seq += 1
+    @property
+    def mark(self) -> int:
+        """Everything up to here is durable."""
+        shard = self.progress.shard(3)
+        assert shard is not None
+        return shard.mark
+
+    async def event(self, name: str, data: Any, seq: int | None = None) -> None:
+        self._seq = self._seq + 1 if seq is None else seq
         raw = data if isinstance(data, bytes) else json.dumps(data).encode()
         await self.router.route(Dispatch(name, msgspec.Raw(raw), self._seq, "session", 3))
 
-    async def message(self, content: str) -> None:
+    async def message(self, content: str, seq: int | None = None) -> None:
         author = {"id": "5", "username": "ada"}
         await self.event(
             "MESSAGE_CREATE",
             {"id": "1", "channel_id": "2", "guild_id": str(GUILD), "author": author, "content": content},
+            seq,
         )
+
+    def acknowledge(self, number: int) -> None:
+        """The actor that was told this message first says that it is done with it."""
+        address, message = self.house.told[number]
+        self.progress.acknowledge(message, Address(address))
 
 
 @pytest.fixture
@@ -164,3 +227,100 @@ async def test_events_outside_guilds_reach_no_guild_actor(play: Play) -> None:
     author = {"id": "5", "username": "ada"}
     await play.event("MESSAGE_CREATE", {"id": "1", "channel_id": "2", "author": author, "content": "hi"})
     assert play.house.told == []
+
+
+async def test_the_mark_waits_for_durable_features_and_for_nobody_else(play: Play) -> None:
+    await play.message("hello there")  # 1: durable
+    await play.event("TYPING_START", {})  # 2: wanted by nobody
+    await play.message("hi")  # 3: durable, and one that is not
+    assert play.mark == 0
+    play.acknowledge(1)
+    assert play.mark == 0
+    play.acknowledge(0)
+    assert play.mark == 3
+
+
+async def test_the_mark_waits_for_what_changes_the_cache(play: Play) -> None:
+    await play.event("GUILD_CREATE", {"id": "100", "name": "x", "owner_id": "1"})
+    await play.event("GUILD_MEMBER_ADD", {"guild_id": "100", "user": {"id": "7", "username": "x"}})
+    await play.event("GUILD_ROLE_DELETE", {"guild_id": "100", "role_id": "5"})
+    assert play.house.changed_guilds == [(1, (GUILD,)), (2, (GUILD,))]
+    assert play.mark == 0
+    for seq in (1, 2):
+        play.progress.acknowledge(Dispatch("x", msgspec.Raw(b""), seq, "session", 3), HOLDER)
+    assert play.mark == 3
+
+
+async def test_a_restored_guild_takes_no_event_in_twice(play: Play) -> None:
+    await play.event("GUILD_CREATE", {"id": "100", "name": "x", "owner_id": "1", "member_count": 5})
+    play.house.included.add((GUILD, 2))
+    await play.event("GUILD_MEMBER_ADD", {"guild_id": "100", "user": {"id": "7", "username": "x"}})
+    guild = play.guilds.get(GUILD)
+    assert guild is not None
+    assert guild.member_count == 5
+    assert len(play.house.changed_guilds) == 1
+
+
+async def test_a_new_session_is_told_before_anything_of_it(play: Play) -> None:
+    await play.event(
+        "READY",
+        {"user": {"id": "1", "username": "bot"}, "session_id": "session", "resume_gateway_url": "ws://x"},
+    )
+    assert play.house.began_sessions == ["session"]
+    assert play.mark == 0
+    play.progress.acknowledge(Dispatch("x", msgspec.Raw(b""), 1, "session", 3), HOLDER)
+    assert play.mark == 1
+
+
+async def test_who_refuses_is_told_nothing_until_the_log_is_read_again(
+    play: Play, autojump_clock: trio.testing.MockClock
+) -> None:
+    await play.message("first one")
+    play.acknowledge(0)
+    play.house.delivery = Delivery.FULL
+    await play.message("second one")
+    play.house.delivery = Delivery.ACCEPTED
+    await play.message("third one")
+    assert len(play.house.told) == 2, "the third is not offered: its progress would pass the second"
+    assert play.mark == 1
+    play.house.events_waiting = 3
+    play.aside.look(play.house)
+    assert play.house.rewound == []
+    play.house.events_waiting = 2
+    play.aside.look(play.house)
+    play.aside.look(play.house)
+    assert play.house.rewound == [(3, 1)]
+    autojump_clock.jump(READ_AGAIN_EVERY)
+    play.aside.look(play.house)
+    assert play.house.rewound == [(3, 1), (3, 1)]
+    await play.message("second one", seq=2)
+    await play.message("third one", seq=3)
+    assert [message.seq for _, message in play.house.told] == [1, 2, 2, 3]
+    assert play.mark == 1
+    play.acknowledge(2)
+    play.acknowledge(3)
+    assert play.mark == 3
+    assert play.aside.count == 0
+
+
+async def test_a_new_session_ends_waiting_for_the_old_one(
+    play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    play.house.delivery = Delivery.FULL
+    await play.message("first one")
+    play.house.delivery = Delivery.ACCEPTED
+    await play.router.route(Dispatch("TYPING_START", msgspec.Raw(b"{}"), 1, "another", 3))
+    assert play.aside.count == 0
+    assert any(getattr(record, "event", "") == "events_missed" for record in caplog.records)
+
+
+async def test_what_is_refused_at_the_stop_is_not_done_and_what_nobody_knows_is(play: Play) -> None:
+    await play.message("first one")
+    play.acknowledge(0)
+    play.house.delivery = Delivery.UNKNOWN
+    await play.message("second one")
+    assert play.mark == 2
+    play.house.delivery = Delivery.STOPPED
+    await play.message("third one")
+    assert play.mark == 2
+    assert play.aside.count == 0

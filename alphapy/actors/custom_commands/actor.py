@@ -1,83 +1,80 @@
 """A guild's custom commands: answers messages, and is the only writer of the guild's rows.
 
 The commands lie compiled in memory and are read again once they are a minute old, so that rows written by
-other programs take effect. Answers are posted by child tasks, so that a slow Discord delays no other message.
-Uses are counted when Discord has accepted the answer, and written once a second.
+other programs take effect. An answer is an effect: recorded together with the progress of the batch it came
+from, posted by a child task, so that a slow Discord delays no other message, and counted in the transaction
+that closes it. Whatever the process dies of, a message is answered once and a use is counted once.
 
-When it fails: a database that is gone postpones the message; a counter that was not yet written when the
-process is killed is lost (a second's worth at the most).
+When it fails: a database that is gone postpones the messages, in order. Discord's failures are the outbox's
+business (:mod:`alphapy.actors.effects.outbox`).
 """
 
 from __future__ import annotations
 
-import logging
-from collections import Counter, deque
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import trio
 from typing_extensions import override
 
+from alphapy.actors.custom_commands.desk import FEATURE
+from alphapy.actors.custom_commands.flood import FLOOD_WINDOW, Flood
 from alphapy.actors.custom_commands.messages import (
     AddCommand,
-    AnswerFailed,
-    AnswerSent,
     DeleteCommand,
     EditCommand,
-    FlushUses,
     ListCommands,
     ToggleCommand,
 )
 from alphapy.actors.custom_commands.triggers import Armed, Triggers
+from alphapy.actors.effects import verbs
+from alphapy.actors.effects.messages import EffectClosed, EffectLeft, PickUp
 from alphapy.actors.feature import GatewayEvent
-from alphapy.actors.kernel.actor import Actor, Context
+from alphapy.actors.journal import Journal, JournalKit
+from alphapy.actors.kernel.actor import Actor, Context, Unavailable
+from alphapy.actors.settings.snapshot import SettingsUnavailable
 from alphapy.gateway.events import MessageCreate
 from alphapy.gateway.models.outgoing import AllowedMentions, OutgoingMessage
-from alphapy.gateway.rest.errors import DiscordError
-from alphapy.pure.ids import ChannelId, GuildId, MessageId, deterministic_nonce
+from alphapy.pure.custom_commands import CustomCommand
+from alphapy.pure.ids import ChannelId, GuildId, MessageId, snowflake_time
 from alphapy.storage import custom_commands as storage
+from alphapy.storage import effects as effect_storage
+from alphapy.storage.effects import Outcome
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from alphapy.actors.settings.snapshot import SettingsReader
     from alphapy.gateway.guilds import GuildCache
     from alphapy.gateway.models.message import Message
-    from alphapy.pure.custom_commands import CustomCommand
+    from alphapy.storage.effects import Draft, Effect
     from alphapy.storage.pool import Pool
     from alphapy.storage.transaction import Transaction
 
 T = TypeVar("T")
 
-log = logging.getLogger("alphapy.actors.custom_commands")
-
-COMPONENT = "custom_commands"
-"""Name at the connection pool."""
-
 READ_AGAIN_AFTER = 60.0
 """Seconds after which the rows are read again (spec/moderation.md 5.10)."""
 
-FLUSH_AFTER = 1.0
-"""Seconds within which uses are written (spec/moderation.md 5.9)."""
+ANSWER_LIVES = timedelta(seconds=60)
+"""How long after its message an answer still makes sense."""
 
-FLOOD_LIMIT = 5
-FLOOD_WINDOW = 10.0
-"""Answers per seconds and channel; more are not given (spec/moderation.md 5.9)."""
+DELETION_LIVES = timedelta(minutes=10)
+"""How long after the answer its trigger may still be deleted."""
 
 MAX_CONTENT = 2000
 
 
-class Messenger(Protocol):
-    """What the answers need of Discord."""
+@attrs.frozen
+class _State:
+    """What the actor reads when it starts."""
 
-    async def create_message(self, channel_id: ChannelId, message: OutgoingMessage) -> MessageId:
-        """Post a message; raises DiscordError."""
-        ...
-
-    async def delete_message(self, channel_id: ChannelId, message_id: MessageId) -> None:
-        """Delete a message, which may be gone already; raises DiscordError."""
-        ...
+    commands: list[CustomCommand]
+    issued: Mapping[int, int]
+    answers: list[Mapping[str, Any]]
 
 
 class CustomCommandsActor(Actor):
@@ -88,7 +85,7 @@ class CustomCommandsActor(Actor):
         context: Context,
         *,
         pool: Pool,
-        messenger: Messenger,
+        kit: JournalKit,
         settings: SettingsReader,
         guilds: GuildCache,
         rng: random.Random,
@@ -98,37 +95,41 @@ class CustomCommandsActor(Actor):
         assert guild_id is not None, "the address pattern says guild"  # noqa: S101
         self._guild_id: GuildId = guild_id
         self._pool = pool
-        self._messenger = messenger
+        self._clock = kit.clock
+        self._journal = Journal(context, kit, on_done=self._on_done)
         self._settings = settings
         self._guilds = guilds
         self._rng = rng
         self._commands: dict[int, CustomCommand] = {}
         self._triggers = Triggers(())
         self._read_at = 0.0
+        self._uses_are_old = False
         self._issued: dict[int, int] = {}
-        self._unwritten: Counter[int] = Counter()
-        self._flush_is_due = False
-        self._recent: dict[ChannelId, deque[float]] = {}
+        self._flood = Flood()
 
     @override
     async def load(self) -> None:
-        await self._read()
+        state = await self._journal.load(self._read_state)
+        self._issued = dict(state.issued)
+        self._flood = Flood(
+            (ChannelId(answer["channel_id"]), snowflake_time(answer["about"]["message_id"]))
+            for answer in state.answers
+        )
+        self._take(state.commands)
+
+    async def _read_state(self, tx: Transaction) -> _State:
+        since = self._clock.now() - ANSWER_LIVES - FLOOD_WINDOW
+        return _State(
+            await storage.load(tx, self._guild_id),
+            await storage.issued(tx, self._guild_id, FEATURE),
+            await effect_storage.recorded_since(tx, self._guild_id, FEATURE, verbs.SEND, since=since),
+        )
 
     @override
     async def handle(self, message: object) -> object:
         match message:
-            case GatewayEvent(event=MessageCreate() as posted):
-                await self._on_message(posted)
-            case AnswerSent(command_id):
-                self._count(command_id)
-            case AnswerFailed(command_id, use):
-                if self._issued.get(command_id) == use:
-                    self._issued[command_id] = use - 1
-            case FlushUses():
-                self._flush_is_due = False
-                await self._write_uses()
             case ListCommands(stored):
-                if stored:
+                if stored or self._uses_are_old:
                     await self._read()
                 return tuple(sorted(self._commands.values(), key=lambda command: command.name))
             case AddCommand(draft, actor_id):
@@ -150,56 +151,99 @@ class CustomCommandsActor(Actor):
                 return await self._change(lambda tx: storage.toggle(tx, self._guild_id, name))
             case DeleteCommand(command_id):
                 return await self._change(lambda tx: storage.delete(tx, self._guild_id, command_id))
+            case EffectClosed() | EffectLeft():
+                self._settle(message)
+            case PickUp():
+                await self._journal.pick_up()
+            case _:
+                return await super().handle(message)
         return None
 
     @override
-    async def flush(self) -> None:
-        await self._write_uses()
+    async def handle_batch(self, messages: Sequence[object]) -> None:
+        events = [message for message in messages if isinstance(message, GatewayEvent)]
+        for message in messages:
+            if not isinstance(message, GatewayEvent):
+                await self.handle(message)
+        if events:
+            await self._on_events(events)
 
     async def _change(self, write: Callable[[Transaction], Awaitable[T]]) -> T:
         """Write, then read everything again before the caller hears of it, so that they agree."""
-        outcome = await self._pool.run(COMPONENT, write)
+        outcome = await self._pool.run(FEATURE, write)
         await self._read()
         return outcome
 
     async def _read(self) -> None:
-        commands = await self._pool.run(
-            COMPONENT, lambda tx: storage.load(tx, self._guild_id), idempotent=True
+        self._uses_are_old = False
+        self._take(
+            await self._pool.run(FEATURE, lambda tx: storage.load(tx, self._guild_id), idempotent=True)
         )
-        self._commands = {
-            command.id: attrs.evolve(command, uses=command.uses + self._unwritten[command.id])
-            for command in commands
-        }
+
+    def _take(self, commands: Sequence[CustomCommand]) -> None:
+        self._commands = {command.id: command for command in commands}
         self._triggers = Triggers(commands)
         self._read_at = trio.current_time()
-        for command in self._commands.values():
+        for command in commands:
             self._issued[command.id] = max(self._issued.get(command.id, 0), command.uses)
 
-    async def _on_message(self, posted: Message) -> None:
+    # -- answering
+
+    async def _on_events(self, events: Sequence[GatewayEvent]) -> None:
+        fresh = self._journal.fresh(events)
+        if not fresh:
+            return
         if trio.current_time() - self._read_at > READ_AGAIN_AFTER:
             await self._read()
-        armed = self._triggers.first(posted.content)
-        if armed is None or not self._has_room(posted.channel_id):
+        found = [
+            (event.event, armed)
+            for event in fresh
+            if isinstance(event.event, MessageCreate)
+            and (armed := self._triggers.first(event.event.content)) is not None
+        ]
+        if not found or not await self._is_enabled():
+            self._journal.passed(fresh)
             return
-        if not await self._settings.enabled(self._guild_id, "custom_commands"):
+        issued, flood = dict(self._issued), self._flood.copy()
+        drafts = [draft for posted, armed in found if (draft := self._answer(posted, armed, issued, flood))]
+        if not drafts:
+            self._journal.passed(fresh)
             return
-        use = self._issued.get(armed.command.id, 0) + 1
-        text = self._render(armed, posted, use).strip()
-        if not text:
-            return
-        self._issued[armed.command.id] = use
-        if self.context.start(self._answer, armed.command, posted, text, use):
-            self._recent[posted.channel_id].append(trio.current_time())
+        await self._journal.commit(fresh, drafts)
+        self._issued, self._flood = issued, flood
 
-    def _has_room(self, channel_id: ChannelId) -> bool:
-        """Whether the channel may get another answer; forgets channels that have been quiet."""
-        expired = trio.current_time() - FLOOD_WINDOW
-        for channel, answers in list(self._recent.items()):
-            while answers and answers[0] <= expired:
-                answers.popleft()
-            if not answers:
-                del self._recent[channel]
-        return len(self._recent.setdefault(channel_id, deque())) < FLOOD_LIMIT
+    async def _is_enabled(self) -> bool:
+        """Whether the module is on; raises Unavailable while nobody knows, since no message may be lost."""
+        try:
+            return (await self._settings.fresh(self._guild_id)).enabled(FEATURE)
+        except SettingsUnavailable as error:
+            raise Unavailable(str(error)) from error
+
+    def _answer(self, posted: Message, armed: Armed, issued: dict[int, int], flood: Flood) -> Draft | None:
+        """The answer to record, with its number taken; None where there is to be none."""
+        command, written_at = armed.command, snowflake_time(posted.id)
+        deadline = written_at + ANSWER_LIVES
+        if self._clock.now() >= deadline:
+            return None
+        use = issued.get(command.id, 0) + 1
+        text = self._render(armed, posted, use).strip()
+        if not text or not flood.admit(posted.channel_id, written_at):
+            return None
+        issued[command.id] = use
+        message = OutgoingMessage(
+            content=text if len(text) <= MAX_CONTENT else text[: MAX_CONTENT - 3] + "...",
+            allowed_mentions=AllowedMentions.users([posted.author.id]),
+            reply_to=posted.id if command.reply_to_user else None,
+        )
+        about = {
+            "command_id": command.id,
+            "use": use,
+            "message_id": posted.id,
+            "delete_trigger": command.delete_trigger,
+        }
+        return verbs.send(
+            f"answer:{posted.id}", posted.channel_id, message, deadline_at=deadline, about=about
+        )
 
     def _render(self, armed: Armed, posted: Message, use: int) -> str:
         guild = self._guilds.get(self._guild_id)
@@ -212,45 +256,30 @@ class CustomCommandsActor(Actor):
         }
         return armed.template.render(values, self._rng.choice)
 
-    async def _answer(self, command: CustomCommand, posted: Message, text: str, use: int) -> None:
-        """Post the answer and delete the trigger where that is wanted; a child task."""
-        answer = OutgoingMessage(
-            content=text if len(text) <= MAX_CONTENT else text[: MAX_CONTENT - 3] + "...",
-            allowed_mentions=AllowedMentions.users([posted.author.id]),
-            reply_to=posted.id if command.reply_to_user else None,
-            nonce=deterministic_nonce("custom_command", command.id, posted.id),
-        )
-        try:
-            await self._messenger.create_message(posted.channel_id, answer)
-        except DiscordError as error:
-            self._failed("custom_command_not_answered", command, error)
-            self.context.tell_self(AnswerFailed(command.id, use))
-            return
-        self.context.tell_self(AnswerSent(command.id))
-        if command.delete_trigger:
-            try:
-                await self._messenger.delete_message(posted.channel_id, posted.id)
-            except DiscordError as error:
-                self._failed("custom_command_trigger_not_deleted", command, error)
+    async def _on_done(self, tx: Transaction, effect: Effect) -> Sequence[Draft]:
+        """An answer is posted: count it, and delete its trigger where that is wanted."""
+        if effect.kind != verbs.SEND:
+            return ()
+        about = effect.payload["about"]
+        await storage.count_uses(tx, self._guild_id, {about["command_id"]: 1})
+        if not about["delete_trigger"]:
+            return ()
+        message_id = MessageId(about["message_id"])
+        return [
+            verbs.delete(
+                f"delete:{message_id}",
+                ChannelId(effect.payload["channel_id"]),
+                message_id,
+                deadline_at=self._clock.now() + DELETION_LIVES,
+            )
+        ]
 
-    def _failed(self, event: str, command: CustomCommand, error: DiscordError) -> None:
-        log.warning(
-            "Discord refused a step of a custom command",
-            extra={"event": event, "guild_id": self._guild_id, "command_id": command.id, "error": str(error)},
-        )
-
-    def _count(self, command_id: int) -> None:
-        self._unwritten[command_id] += 1
-        if (command := self._commands.get(command_id)) is not None:
-            self._commands[command_id] = attrs.evolve(command, uses=command.uses + 1)
-        if not self._flush_is_due:
-            self._flush_is_due = True
-            self.context.tell_after(FLUSH_AFTER, FlushUses())
-
-    async def _write_uses(self) -> None:
-        """Write the counters; what could not be written is kept for the next time."""
-        uses = +self._unwritten
-        if not uses:
-            return
-        await self._pool.run(COMPONENT, lambda tx: storage.count_uses(tx, self._guild_id, uses))
-        self._unwritten -= uses
+    def _settle(self, message: EffectClosed | EffectLeft) -> None:
+        """An effect is closed: the number of an answer that was not given is free again if it is the last."""
+        effect = message.effect
+        self._uses_are_old = True
+        if effect.kind == verbs.SEND and isinstance(message, EffectClosed):
+            about = effect.payload["about"]
+            if message.outcome is not Outcome.DONE and self._issued.get(about["command_id"]) == about["use"]:
+                self._issued[about["command_id"]] = about["use"] - 1
+        self._journal.closed(message)

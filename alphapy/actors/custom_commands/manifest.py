@@ -29,7 +29,7 @@ def build(wiring: Wiring) -> Feature:
         return CustomCommandsActor(
             context,
             pool=wiring.pool,
-            messenger=wiring.calls,
+            kit=wiring.journal,
             settings=wiring.settings,
             guilds=wiring.guilds,
             rng=random.Random(),
@@ -42,7 +42,7 @@ def build(wiring: Wiring) -> Feature:
         commands=(Commands(desk, components, wiring.clock).group(),),
         components=(components.listing, components.delete),
         modals=(components.edit,),
-        subscriptions=(Subscription("MESSAGE_CREATE", may_trigger),),
+        subscriptions=(Subscription("MESSAGE_CREATE", may_trigger, durable=True),),
         actors=(ActorDef(f"guild/*/{FEATURE}", ChildSpec(factory=actor)),),
     )
 

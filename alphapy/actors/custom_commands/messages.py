@@ -1,4 +1,4 @@
-"""What may be asked of a guild's custom commands, and what it tells itself."""
+"""What may be asked of a guild's custom commands."""
 
 from __future__ import annotations
 
@@ -46,23 +46,3 @@ class ListCommands(Request[tuple[CustomCommand, ...]]):
     """Every command, by name. ``stored`` reads them from the database first, else memory is good enough."""
 
     stored: bool = False
-
-
-@attrs.frozen
-class AnswerSent:
-    """To itself: a command's answer is posted, and counts."""
-
-    command_id: int
-
-
-@attrs.frozen
-class AnswerFailed:
-    """To itself: a command's answer could not be posted, and does not count."""
-
-    command_id: int
-    use: int
-
-
-@attrs.frozen
-class FlushUses:
-    """To itself: write the use counters."""

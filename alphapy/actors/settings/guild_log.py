@@ -1,4 +1,4 @@
-"""A guild's log channel: records configuration changes there, in order (spec/settings.md 4.1 and 5.6).
+"""A guild's log channel: changes of its configuration, and what features tell (spec/settings.md 5.6).
 
 Whoever logs only tells; nobody waits for Discord. At most 200 entries wait, of which the oldest are dropped
 and counted. While more than five wait, several embeds share a message.
@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from alphapy.actors.embeds import Colour
 from alphapy.actors.kernel.actor import Actor, Context
-from alphapy.actors.settings.messages import ConfigAudit, LogSent
+from alphapy.actors.settings.messages import ConfigAudit, LogEntry, LogLevel, LogSent
 from alphapy.gateway.models.outgoing import Embed, OutgoingMessage
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.pure.ids import ChannelId, MessageId
@@ -45,6 +45,20 @@ MAX_CHARACTERS = 6000
 
 UNUSABLE_FOR = 300.0
 """Seconds for which a channel that Discord refused is left alone."""
+
+COLOURS = {
+    LogLevel.DEBUG: Colour.QUIET,
+    LogLevel.INFO: Colour.INFO,
+    LogLevel.SUCCESS: Colour.SUCCESS,
+    LogLevel.WARNING: Colour.WARNING,
+    LogLevel.ERROR: Colour.ERROR,
+    LogLevel.CRITICAL: Colour.ERROR,
+}
+LEFT_OUT = {
+    "normal": {LogLevel.DEBUG},
+    "critical": {LogLevel.DEBUG, LogLevel.INFO, LogLevel.SUCCESS, LogLevel.WARNING},
+}
+"""What the setting ``system.log_level`` keeps out; any other value keeps nothing out."""
 
 ATTEMPTS = 3
 RETRY_AFTER = 1.0
@@ -89,6 +103,8 @@ class GuildLog(Actor):
         match message:
             case ConfigAudit():
                 self._record(message)
+            case LogEntry():
+                self._log(message)
             case LogSent():
                 self._sending = False
             case _:
@@ -97,19 +113,44 @@ class GuildLog(Actor):
         return None
 
     def _record(self, audit: ConfigAudit) -> None:
-        channel = self._settings.snapshot(self._guild_id).snowflake("system", "log_channel_id")
-        channels = audit.channels or (() if channel is None else (ChannelId(channel),))
+        channels = audit.channels or self._log_channel()
         log.info(
             "a configuration change",
             extra={"event": "config_audit", "guild_id": self._guild_id, "title": audit.title},
         )
+        embed = self._embed(audit.title, audit.description, Colour.WARNING, "config")
         for channel_id in channels:
-            if not self._is_usable(channel_id):
-                continue
-            if len(self._waiting) >= MAX_WAITING:
-                self._waiting.popleft()
-                self._dropped += 1
-            self._waiting.append(_Entry(channel_id, self._embed(audit)))
+            self._queue(channel_id, embed)
+
+    def _log(self, entry: LogEntry) -> None:
+        log.info(
+            "an entry of the guild log",
+            extra={
+                "event": "guild_log_entry",
+                "guild_id": self._guild_id,
+                "title": entry.title,
+                "source": entry.source,
+                "level": entry.level.value,
+            },
+        )
+        wanted = self._settings.snapshot(self._guild_id).text("system", "log_level").lower()
+        if entry.level in LEFT_OUT.get(wanted, ()):
+            return
+        embed = self._embed(entry.title, entry.description, COLOURS[entry.level], entry.source)
+        for channel_id in self._log_channel():
+            self._queue(channel_id, embed)
+
+    def _log_channel(self) -> tuple[ChannelId, ...]:
+        channel = self._settings.snapshot(self._guild_id).snowflake("system", "log_channel_id")
+        return () if channel is None else (ChannelId(channel),)
+
+    def _queue(self, channel_id: ChannelId, embed: Embed) -> None:
+        if not self._is_usable(channel_id):
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            self._waiting.popleft()
+            self._dropped += 1
+        self._waiting.append(_Entry(channel_id, embed))
 
     def _is_usable(self, channel_id: ChannelId) -> bool:
         guild = self._guilds.get(self._guild_id)
@@ -117,12 +158,12 @@ class GuildLog(Actor):
             return False
         return self._unusable.get(channel_id, -UNUSABLE_FOR) + UNUSABLE_FOR <= trio.current_time()
 
-    def _embed(self, audit: ConfigAudit) -> Embed:
+    def _embed(self, title: str, description: str, colour: Colour, source: str) -> Embed:
         return Embed(
-            title=audit.title,
-            description=audit.description,
-            color=Colour.WARNING,
-            footer=f"config | Guild: {self._guild_id}",
+            title=title,
+            description=description,
+            color=colour,
+            footer=f"{source} | Guild: {self._guild_id}",
             timestamp=self._clock.now(),
         )
 

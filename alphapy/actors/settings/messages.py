@@ -90,6 +90,28 @@ class ConfigAudit:
     channels: tuple[ChannelId, ...] = ()
 
 
+class LogLevel(enum.Enum):
+    """How much an entry of the guild log matters (spec/settings.md 5.6)."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+@attrs.frozen(kw_only=True)
+class LogEntry:
+    """To a guild's ``guild_log``: tell the admins something, unless the guild's log level leaves it out."""
+
+    title: str
+    description: str
+    level: LogLevel
+    source: str
+    """Which feature says so."""
+
+
 @attrs.frozen
 class TellLate:
     """To itself: tell the listeners that had no room."""

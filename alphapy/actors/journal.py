@@ -1,0 +1,138 @@
+"""What a durable actor writes: rows, effects and progress in one transaction.
+
+A durable actor's ``handle_batch`` takes the fresh events of the batch (:meth:`Journal.fresh`), decides, and
+ends with one of two calls: :meth:`Journal.passed` where nothing is to be stored, :meth:`Journal.commit` where
+something is. It changes its memory after that call and waits for nothing more, so that a batch is done as a
+whole or not at all.
+
+When it fails: the transaction is rolled back, nothing is acknowledged, and the kernel gives the batch again.
+A connection that is lost during COMMIT leaves no doubt: the repeated transaction finds the progress there.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+
+from alphapy.actors.effects.messages import EffectClosed, EffectLeft, PickUp
+from alphapy.actors.effects.outbox import Outbox
+from alphapy.actors.effects.verbs import Verb
+from alphapy.actors.kernel.progress import ActorProgress, Progress
+from alphapy.actors.kernel.waypoints import Waypoint, Waypoints
+from alphapy.pure.clock import Clock
+from alphapy.storage import effects as effect_storage
+from alphapy.storage import sessions as session_storage
+from alphapy.storage.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from alphapy.actors.kernel.actor import Context
+    from alphapy.actors.kernel.progress import Placed
+    from alphapy.storage.effects import Draft, Effect
+    from alphapy.storage.transaction import Transaction
+
+    E = TypeVar("E", bound=Placed)
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class JournalKit:
+    """What all journals share."""
+
+    pool: Pool
+    progress: Progress
+    verbs: Mapping[str, Verb]
+    clock: Clock
+    rng: random.Random
+    waypoints: Waypoints
+
+
+class Journal:
+    """The journal of one incarnation."""
+
+    def __init__(
+        self,
+        context: Context,
+        kit: JournalKit,
+        *,
+        on_done: Callable[[Transaction, Effect], Awaitable[Sequence[Draft]]],
+    ) -> None:
+        """``on_done`` runs in the transaction that closes an effect as done; it returns what follows."""
+        guild_id = context.address.guild_id
+        assert guild_id is not None, "a journal belongs to a guild"  # noqa: S101
+        self._guild_id = guild_id
+        self._feature = context.address.name
+        self._context = context
+        self._kit = kit
+        self._progress = ActorProgress(kit.progress, context.address)
+        self._outbox = Outbox(context, kit, on_done)
+
+    async def load(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """At the actor's load: read its state, its progress and its pending effects in one transaction."""
+
+        async def read(tx: Transaction) -> tuple[T, tuple[str, int] | None, list[Effect]]:
+            progress = await session_storage.progress(tx, self._guild_id, self._feature)
+            return await work(tx), progress, await self._outbox.read(tx)
+
+        state, progress, effects = await self._kit.pool.run(self._feature, read, idempotent=True)
+        self._progress.restore(progress)
+        self._outbox.adopt(effects)
+        return state
+
+    def fresh(self, events: Iterable[E]) -> list[E]:
+        """The events that were not dealt with before; a replayed one is acknowledged and left out."""
+        return self._progress.fresh(events)
+
+    def passed(self, events: Sequence[Placed]) -> None:
+        """These fresh events ask for nothing. Raises Unavailable while a dead letter waits to be stored."""
+        self._progress.check()
+        self._progress.passed(events)
+
+    async def commit(
+        self,
+        events: Sequence[Placed],
+        drafts: Sequence[Draft] = (),
+        also: Callable[[Transaction], Awaitable[None]] | None = None,
+    ) -> None:
+        """Store the effects of these fresh events, and what ``also`` writes, with the progress; then begin.
+
+        Raises what the pool raises, and Unavailable while a dead letter waits to be stored.
+        """
+        self._progress.check()
+        last = ActorProgress.last(events)
+        kit = self._kit
+
+        async def write(tx: Transaction) -> list[Effect] | None:
+            if last is not None:
+                row = session_storage.ProgressRow(self._guild_id, self._feature, last.session_id, last.seq)
+                if not await session_storage.advance(tx, row):
+                    return None
+            recorded = await effect_storage.record(
+                tx, self._guild_id, self._feature, drafts, now=kit.clock.now()
+            )
+            if also is not None:
+                await also(tx)
+            return recorded
+
+        await kit.waypoints.reach(Waypoint.BEFORE_COMMIT)
+        recorded = await kit.pool.run(self._feature, write, idempotent=last is not None or also is None)
+        await kit.waypoints.reach(Waypoint.AFTER_COMMIT)
+        # No checkpoint from here on: an acknowledged batch must not be given again.
+        self._progress.committed(events)
+        if recorded is None:
+            self._context.tell_self(PickUp())
+        else:
+            self._outbox.start(recorded)
+
+    def closed(self, message: EffectClosed | EffectLeft) -> None:
+        """The actor was told that one of its effects is closed, or left."""
+        self._outbox.closed(message)
+
+    async def pick_up(self) -> None:
+        """The actor was told to look for pending effects."""
+        await self._outbox.pick_up()

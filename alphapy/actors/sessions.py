@@ -1,0 +1,313 @@
+"""Keeps the gateway's sessions: where to resume from, and the guilds that a resumed session tells nothing of.
+
+A task writes at most a second after a change, first the guilds that have changed, then the marks. An event
+that changes the guild cache counts as durable once its guild is stored, so that a mark never passes what the
+next process has to know.
+
+When it fails: a database that is gone is waited for, and the marks stand still. Stored guilds that a newer
+version cannot read end the session: the shard identifies anew, and Discord tells everything again.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+import trio
+from typing_extensions import override
+
+from alphapy.actors.kernel.progress import Placed, ProgressStore, Standing
+from alphapy.actors.kernel.waypoints import Unwatched, Waypoint, Waypoints
+from alphapy.gateway.session import GatewaySession
+from alphapy.pure.ids import GuildId, UserId
+from alphapy.storage import sessions as storage
+from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from alphapy.actors.kernel.progress import Progress
+    from alphapy.gateway.events import Ready
+    from alphapy.gateway.guilds import GuildCache
+    from alphapy.pure.ids import ApplicationId
+    from alphapy.storage.pool import Pool
+    from alphapy.storage.transaction import Transaction
+
+T = TypeVar("T")
+
+log = logging.getLogger("alphapy.actors.sessions")
+
+COMPONENT = "sessions"
+"""Name at the connection pool."""
+
+WRITE_EVERY = 0.5
+"""Seconds between two writes; a mark is at most a second old in the database."""
+
+AT_ONCE = 200
+"""Guilds stored or read by one statement."""
+
+HOLDER = "guilds"
+"""The guild cache, as a holder of events."""
+
+
+class StoredProgress(ProgressStore):
+    """The table ``event_progress``."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @override
+    async def advance(self, standings: Sequence[Standing]) -> None:
+        rows = sorted(
+            (
+                storage.ProgressRow(guild_id, standing.address.name, standing.session_id, standing.seq)
+                for standing in standings
+                if (guild_id := standing.address.guild_id) is not None
+            ),
+            key=lambda row: (row.guild_id, row.feature),
+        )
+        await self._pool.run("progress", lambda tx: storage.advance_many(tx, rows), idempotent=True)
+
+
+@attrs.define
+class _Change:
+    """A guild that is to be stored, and the events that wait for it."""
+
+    shard_id: int
+    seq: int
+    events: list[Placed]
+
+
+@attrs.define
+class _Session:
+    row: storage.SessionRow
+    ready: Placed | None
+    """READY itself, until it is stored with the list of its guilds ..."""
+    guild_ids: tuple[GuildId, ...] = ()
+    """... which are these."""
+    written: int = -1
+    """The mark in the database."""
+
+
+class SessionKeeper:
+    """The sessions of this process's shards."""
+
+    def __init__(
+        self, pool: Pool, guilds: GuildCache, progress: Progress, waypoints: Waypoints | None = None
+    ) -> None:
+        self._pool = pool
+        self._guilds = guilds
+        self._progress = progress
+        self._waypoints = waypoints if waypoints is not None else Unwatched()
+        self._application_id = 0
+        self._sessions: dict[int, _Session] = {}
+        self._changed: dict[GuildId, _Change] = {}
+        self._restored: dict[GuildId, tuple[int, int]] = {}
+        """Shard and last event of guilds as they were restored."""
+        self._writing = trio.Lock()
+
+    # -- the start
+
+    async def load(
+        self, application_id: ApplicationId, shard_ids: Iterable[int], shard_count: int
+    ) -> dict[int, GatewaySession]:
+        """The sessions to RESUME, by shard, with the guild cache as it was; waits for the database."""
+        self._application_id = application_id
+        wanted = set(shard_ids)
+        found: dict[int, GatewaySession] = {}
+        for row in await self._ask(lambda tx: storage.load_sessions(tx, application_id)):
+            if row.shard_id not in wanted or row.shard_count != shard_count:
+                continue
+            if not await self._restore(row):
+                continue
+            self._guilds.me = UserId(row.user_id)
+            self._sessions[row.shard_id] = _Session(row, None, written=row.mark)
+            await self._progress.begin(row.shard_id, row.session_id, mark=row.mark)
+            found[row.shard_id] = GatewaySession(row.session_id, row.resume_url, row.mark)
+        log.info(
+            "the sessions are loaded",
+            extra={"event": "sessions_loaded", "resumable": len(found), "guilds": self._guilds.count},
+        )
+        return found
+
+    async def _restore(self, row: storage.SessionRow) -> bool:
+        """Bring a shard's guilds back; False where that cannot be done."""
+        after = -1
+        while True:
+            page = await self._ask(
+                partial(storage.load_guilds, shard_id=row.shard_id, after=after, limit=AT_ONCE)
+            )
+            for guild in page:
+                if guild.data is None:
+                    self._guilds.expect([guild.guild_id])
+                    continue
+                try:
+                    self._guilds.restore(guild.data.encode())
+                except ValueError as error:
+                    log.warning(
+                        "a stored guild cannot be read; the shard begins a new session",
+                        extra={"event": "guild_unreadable", "shard": row.shard_id, "error": str(error)},
+                    )
+                    return False
+                self._restored[guild.guild_id] = (row.shard_id, guild.seq)
+            if len(page) < AT_ONCE:
+                return True
+            after = page[-1].guild_id
+
+    async def _ask(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """What the database says; waited for while it is away."""
+        while True:
+            try:
+                return await self._pool.run(COMPONENT, work, idempotent=True)
+            except (DatabaseUnavailable, DatabaseBusy) as error:
+                log.warning(
+                    "the sessions cannot be read at the moment",
+                    extra={"event": "sessions_wait", "error": str(error)},
+                )
+                await trio.sleep(WRITE_EVERY)
+
+    # -- what the router tells
+
+    async def began(self, event: Placed, ready: Ready) -> None:
+        """A new session: nothing of the old one counts any more."""
+        await self._progress.begin(event.shard_id, event.session_id, mark=event.seq - 1)
+        self._restored = {
+            guild_id: found for guild_id, found in self._restored.items() if found[0] != event.shard_id
+        }
+        self._changed = {
+            guild_id: change
+            for guild_id, change in self._changed.items()
+            if change.shard_id != event.shard_id
+        }
+        row = storage.SessionRow(
+            shard_id=event.shard_id,
+            shard_count=ready.shard[1],
+            application_id=self._application_id,
+            user_id=ready.user.id,
+            session_id=event.session_id,
+            resume_url=ready.resume_gateway_url,
+            mark=event.seq,
+        )
+        self._sessions[event.shard_id] = _Session(row, event, tuple(guild.id for guild in ready.guilds))
+
+    def includes(self, event: Placed, guild_id: GuildId) -> bool:
+        """Whether the guild, as it was restored, includes this event already."""
+        return guild_id in self._restored and event.seq <= self._restored[guild_id][1]
+
+    def changed(self, event: Placed, guild_ids: Iterable[GuildId]) -> None:
+        """An event changed these guilds, which the keeper holds until they are stored."""
+        for guild_id in guild_ids:
+            change = self._changed.setdefault(guild_id, _Change(event.shard_id, event.seq, []))
+            change.seq = event.seq
+            change.events.append(event)
+
+    # -- writing
+
+    async def run(self) -> None:
+        """Write what has changed, until cancelled."""
+        while True:
+            await trio.sleep(WRITE_EVERY)
+            try:
+                await self.write()
+            except (DatabaseUnavailable, DatabaseBusy) as error:
+                log.warning(
+                    "the sessions cannot be stored at the moment",
+                    extra={"event": "sessions_wait", "error": str(error)},
+                )
+
+    async def write(self) -> None:
+        """Store what has changed; raises DatabaseUnavailable or DatabaseBusy and keeps the rest for later."""
+        async with self._writing:
+            await self._write_new()
+            while batch := self._take_changed():
+                await self._write_guilds(batch)
+            await self._write_marks()
+
+    async def forget(self) -> None:
+        """Forget the sessions: the next start begins new ones."""
+        async with self._writing:
+            shard_ids = list(self._sessions)
+            self._sessions.clear()
+            await self._pool.run(
+                COMPONENT, lambda tx: storage.forget_sessions(tx, shard_ids), idempotent=True
+            )
+
+    async def _write_new(self) -> None:
+        for session in tuple(self._sessions.values()):
+            ready = session.ready
+            if ready is not None:
+                await self._pool.run(COMPONENT, partial(_write_new, session), idempotent=True)
+                session.ready, session.written = None, session.row.mark
+                self._progress.acknowledge(ready, HOLDER)
+
+    def _take_changed(self) -> dict[GuildId, _Change]:
+        """Some of what is to be stored, but nothing of a session that is not stored itself yet."""
+        batch: dict[GuildId, _Change] = {}
+        for guild_id, change in self._changed.items():
+            session = self._sessions.get(change.shard_id)
+            if session is None or session.ready is None:
+                batch[guild_id] = change
+                if len(batch) == AT_ONCE:
+                    break
+        for guild_id in batch:
+            del self._changed[guild_id]
+        return batch
+
+    async def _write_guilds(self, batch: dict[GuildId, _Change]) -> None:
+        gone = [guild_id for guild_id in batch if not self._guilds.is_known(guild_id)]
+        kept: dict[int, list[storage.GuildRow]] = {}
+        for guild_id, change in batch.items():
+            if self._guilds.is_known(guild_id):
+                dump = self._guilds.dump(guild_id)
+                data = None if dump is None else dump.decode()
+                kept.setdefault(change.shard_id, []).append(storage.GuildRow(guild_id, change.seq, data))
+
+        async def write(tx: Transaction) -> None:
+            await storage.forget_guilds(tx, gone)
+            for shard_id, rows in kept.items():
+                await storage.save_guilds(tx, shard_id, rows)
+
+        try:
+            await self._pool.run(COMPONENT, write, idempotent=True)
+        except BaseException:
+            self._put_back(batch)
+            raise
+        for change in batch.values():
+            for event in change.events:
+                self._progress.acknowledge(event, HOLDER)
+
+    def _put_back(self, batch: dict[GuildId, _Change]) -> None:
+        for guild_id, change in batch.items():
+            newer = self._changed.get(guild_id)
+            if newer is None:
+                self._changed[guild_id] = change
+            else:
+                newer.events = change.events + newer.events
+
+    async def _write_marks(self) -> None:
+        rows = []
+        for shard_id, session in self._sessions.items():
+            shard = self._progress.shard(shard_id)
+            if (
+                session.ready is None
+                and shard is not None
+                and shard.session_id == session.row.session_id
+                and shard.mark > session.written
+            ):
+                rows.append(attrs.evolve(session.row, mark=shard.mark))
+        if not rows:
+            return
+        await self._waypoints.reach(Waypoint.BEFORE_MARK)
+        await self._pool.run(COMPONENT, lambda tx: storage.save_sessions(tx, rows), idempotent=True)
+        await self._waypoints.reach(Waypoint.AFTER_MARK)
+        for row in rows:
+            written = self._sessions.get(row.shard_id)
+            if written is not None and written.row.session_id == row.session_id:
+                written.written = row.mark
+
+
+async def _write_new(session: _Session, tx: Transaction) -> None:
+    await storage.replace_guilds(tx, session.row.shard_id, session.guild_ids)
+    await storage.save_sessions(tx, [session.row])
