@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from alphapy.pure.ids import parse_snowflake
+from alphapy.pure.text import well_formed
 
 DEFAULT_TEXT_LIMIT = 4000
 """Characters that a ``str`` setting may have unless its definition says otherwise (spec/settings.md 8)."""
@@ -19,6 +20,10 @@ _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _LONGEST_NUMBER = 20
 """Digits and sign of the longest bigint; longer texts are not numbers of ours."""
+
+_LARGEST_NUMBER = 2**63
+_LONGEST_WRAPPED = 200
+"""Characters of a scalar with all its redundant quotes; a longer text is none."""
 
 
 class SettingType(enum.Enum):
@@ -58,6 +63,8 @@ class Unreadable(Exception):
 
 def unwrap(value: object) -> object:
     """Remove the redundant quote layers that older programs left around a scalar (spec/schema.md 2.0)."""
+    if isinstance(value, str) and len(value) > _LONGEST_WRAPPED:
+        return value
     while isinstance(value, str) and len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
         inner: object
         try:
@@ -85,6 +92,11 @@ def _write_bool(_bounds: Bounds, value: object) -> bool:
 
 
 def _whole_number(value: object) -> int | None:
+    number = _any_whole_number(value)
+    return number if number is not None and -_LARGEST_NUMBER <= number < _LARGEST_NUMBER else None
+
+
+def _any_whole_number(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -129,7 +141,7 @@ def _write_float(bounds: Bounds, value: object) -> float:
 def _write_str(bounds: Bounds, value: object) -> str | None:
     if not isinstance(value, str):
         raise Unfit("text")
-    text = value.replace("\x00", "")
+    text = well_formed(value)
     if bounds.trimmed:
         text = text.strip()
     if bounds.choices and text not in bounds.choices:
@@ -164,8 +176,8 @@ def _write_ids(bounds: Bounds, value: object) -> list[str]:
 
 def _write_json(_bounds: Bounds, value: object) -> Any:
     try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError):
         raise Unfit("a JSON value") from None
     return value
 
@@ -226,7 +238,7 @@ def _native(stored: object) -> Any:
     if isinstance(stored, str):
         try:
             return json.loads(stored)
-        except ValueError:
+        except (ValueError, RecursionError):
             return stored
     return stored
 

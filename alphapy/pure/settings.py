@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from typing_extensions import override
@@ -18,6 +18,9 @@ from alphapy.pure.setting_types import READERS, WRITERS, Bounds, SettingType, Un
 
 RAW_SCOPE = "fyi"
 """The only scope that may hold keys without a definition."""
+
+UNDECODABLE: Final = object()
+"""Stands for a stored value that is no JSON that can be read."""
 
 
 class ChannelFit(enum.Enum):
@@ -105,6 +108,8 @@ class SettingDef(Bounds):
     def read(self, stored: object) -> Any:
         """The value in memory of what ``bot_settings.value`` holds; raises UndecodableSetting."""
         try:
+            if stored is UNDECODABLE:
+                raise Unreadable
             return READERS[self.type](stored)
         except Unreadable:
             raise UndecodableSetting(self.scope, self.key) from None

@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import msgspec
 from psycopg.types.json import Jsonb
+
+from alphapy.pure.settings import UNDECODABLE
 
 if TYPE_CHECKING:
     from alphapy.pure.ids import GuildId
@@ -28,12 +31,24 @@ class SettingWrite:
 
 async def load_all(tx: Transaction) -> list[tuple[int, str, str, object]]:
     """Every stored setting as ``(guild_id, scope, key, value)``, for the start."""
-    return await tx.fetch_all("SELECT guild_id, scope, key, value FROM bot_settings ORDER BY guild_id")
+    rows = await tx.fetch_all("SELECT guild_id, scope, key, value::text FROM bot_settings ORDER BY guild_id")
+    return [(guild_id, scope, key, _decoded(text)) for guild_id, scope, key, text in rows]
 
 
 async def load_guild(tx: Transaction, guild_id: GuildId) -> list[tuple[str, str, object]]:
     """One guild's stored settings as ``(scope, key, value)``."""
-    return await tx.fetch_all("SELECT scope, key, value FROM bot_settings WHERE guild_id = %s", (guild_id,))
+    rows = await tx.fetch_all(
+        "SELECT scope, key, value::text FROM bot_settings WHERE guild_id = %s", (guild_id,)
+    )
+    return [(scope, key, _decoded(text)) for scope, key, text in rows]
+
+
+def _decoded(text: str) -> object:
+    """A stored value; UNDECODABLE where it is JSON beyond all bounds, so that it harms no other row."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return UNDECODABLE
 
 
 async def write(tx: Transaction, guild_id: GuildId, change: SettingWrite, *, changed_by: int | None) -> bool:
@@ -45,7 +60,7 @@ async def write(tx: Transaction, guild_id: GuildId, change: SettingWrite, *, cha
     new = None if change.value is None else Jsonb(change.value)
     row = await tx.fetch_one(
         """
-        SELECT value, value = %s FROM bot_settings
+        SELECT value::text, value = %s FROM bot_settings
         WHERE guild_id = %s AND scope = %s AND key = %s FOR UPDATE
         """,
         (new, guild_id, change.scope, change.key),
@@ -74,13 +89,13 @@ async def write(tx: Transaction, guild_id: GuildId, change: SettingWrite, *, cha
         """
         INSERT INTO settings_history
             (guild_id, scope, key, old_value, new_value, value_type, changed_by, change_type)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, %s)
         """,
         (
             guild_id,
             change.scope,
             change.key,
-            None if row is None else Jsonb(row[0]),
+            None if row is None else row[0],
             Jsonb(None) if new is None else new,
             change.value_type,
             changed_by,

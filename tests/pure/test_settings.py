@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from alphapy.actors.settings.definitions import registry
 from alphapy.pure.setting_types import SettingType
 from alphapy.pure.settings import (
+    UNDECODABLE,
     InvalidSetting,
     SettingDef,
     SettingsRegistry,
@@ -258,3 +259,38 @@ def test_undecodable_and_unknown_rows_spare_the_others() -> None:
     assert overrides == {("system", "rules_channel_id"): 5, ("growth", "enabled"): False}
     assert undecodable == ("system.log_channel_id",)
     assert unknown == 1
+
+
+@pytest.mark.parametrize(
+    ("type_", "stored"),
+    [
+        (SettingType.INT, 2**63),
+        (SettingType.INT, '"' * 1_000_000),
+        (SettingType.CHANNEL, "'" * 1_000_000),
+        (SettingType.IDS, "[" * 100_000),
+        (SettingType.JSON, UNDECODABLE),
+        (SettingType.STR, UNDECODABLE),
+    ],
+)
+def test_hostile_rows_cost_nothing_and_read_as_undecodable(type_: SettingType, stored: object) -> None:
+    definition = SettingDef(scope="test", key="hostile", type=type_, default=None, meaning="")
+    with pytest.raises(UndecodableSetting):
+        definition.read(stored)
+
+
+def test_what_postgresql_cannot_store_is_mended_or_refused() -> None:
+    text = SettingDef(scope="test", key="text", type=SettingType.STR, default="", meaning="")
+    assert text.canonical("a\ud800b\x00") == "a\ufffdb"
+    anything = SettingDef(scope="test", key="json", type=SettingType.JSON, default=None, meaning="")
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for value in (["\ud800"], deep, [float("nan")]):
+        with pytest.raises(InvalidSetting):
+            anything.canonical(value)
+
+
+def test_a_step_of_the_escalation_may_hold_anything() -> None:
+    escalation = registry().definition("automod", "escalation")
+    with pytest.raises(InvalidSetting):
+        escalation.canonical([{"points": 1, "action": ["warn"]}])

@@ -24,7 +24,6 @@ from alphapy.actors.settings.messages import (
     EnsureFresh,
     Rejected,
     SettingsChanged,
-    Source,
     TellLate,
     Unchanged,
 )
@@ -84,7 +83,7 @@ class GuildSettings(Actor):
         rows = await self._pool.run(
             COMPONENT, lambda tx: storage.load_guild(tx, self._guild_id), idempotent=True
         )
-        return self._swap(rows, source=None, actor_id=None)
+        return self._swap(rows, None)
 
     async def _change(self, request: ChangeSetting) -> ChangeResult:
         definition = self._board.registry.definition(request.scope, request.key)
@@ -103,13 +102,15 @@ class GuildSettings(Actor):
             return written, await storage.load_guild(tx, self._guild_id)
 
         written, rows = await self._pool.run(COMPONENT, write, idempotent=True)
-        snapshot = self._swap(rows, source=request.source, actor_id=request.actor_id)
-        return Changed(snapshot) if written else Unchanged(snapshot)
+        before = self._board.snapshot(self._guild_id).value(definition.scope, definition.key)
+        snapshot = self._swap(rows, request)
+        return Changed(snapshot, before) if written else Unchanged(snapshot)
 
-    def _swap(
-        self, rows: list[tuple[str, str, object]], *, source: Source | None, actor_id: int | None
-    ) -> SettingsSnapshot:
-        """Replace the snapshot, and tell who listens of every key whose effective value changed."""
+    def _swap(self, rows: list[tuple[str, str, object]], request: ChangeSetting | None) -> SettingsSnapshot:
+        """Replace the snapshot, and tell who listens of every key whose effective value changed.
+
+        What another program wrote meanwhile is nobody's change here, only the requested key is.
+        """
         before = self._board.snapshot(self._guild_id)
         self._board.take_rows(self._guild_id, rows)
         after = self._board.snapshot(self._guild_id)
@@ -122,10 +123,11 @@ class GuildSettings(Actor):
                 old=old,
                 new=new,
                 version=after.version,
-                source=source,
-                actor_id=actor_id,
+                source=asked.source if asked is not None else None,
+                actor_id=asked.actor_id if asked is not None else None,
             )
             for definition, old, new in self._differences(before, after, keys)
+            for asked in [request if _is_for(request, definition) else None]
         ]
         self._tell_again(self._listeners.tell(changes))
         return after
@@ -144,3 +146,7 @@ class GuildSettings(Actor):
         if needed and not self._retry_is_due:
             self._retry_is_due = True
             self.context.tell_after(TELL_AGAIN_AFTER, TellLate())
+
+
+def _is_for(request: ChangeSetting | None, definition: SettingDef) -> bool:
+    return request is not None and (request.scope, request.key) == (definition.scope, definition.key)

@@ -137,7 +137,6 @@ class SettingsCommands:
     async def _change(self, invocation: Invocation, scope: str, key: str, value: Any) -> None:
         """Set a key, or clear it with None; answer, and record the change."""
         definition = self._registry.definition(scope, key)
-        before = self._settings.snapshot(invocation.guild_id).value(scope, key)
         reply = await self._bus.ask(
             Address.guild(invocation.guild_id, "settings"),
             ChangeSetting(scope=scope, key=key, value=value, actor_id=invocation.user_id),
@@ -152,7 +151,7 @@ class SettingsCommands:
         snapshot = reply.value.snapshot
         await invocation.reply(self._answer(invocation, definition, snapshot, cleared=value is None))
         if isinstance(reply.value, Changed):
-            self._audit(invocation, definition, snapshot, before)
+            self._audit(invocation, definition, snapshot, reply.value.old)
 
     def _answer(
         self, invocation: Invocation, definition: SettingDef, snapshot: SettingsSnapshot, *, cleared: bool

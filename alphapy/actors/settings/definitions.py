@@ -101,7 +101,7 @@ def _steps(value: Any) -> str | None:
         return "a list of steps whose points lie between 1 and 1000"
     if len(set(points)) != len(points):
         return "a list of steps with different points"
-    if not all(step.get("action") in {"warn", "mute", "timeout", "ban"} for step in value):
+    if not all(step.get("action") in ("warn", "mute", "timeout", "ban") for step in value):
         return "a list of steps whose action is warn, mute, timeout or ban"
     return None
 

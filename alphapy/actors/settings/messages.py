@@ -29,9 +29,10 @@ class EnsureFresh(Request[SettingsSnapshot]):
 
 @attrs.frozen
 class Changed:
-    """The key holds its new value, and everybody sees it."""
+    """The key holds its new value, and everybody sees it. ``old`` is what was in force before."""
 
     snapshot: SettingsSnapshot
+    old: Any
 
 
 @attrs.frozen

@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import trio
+from typing_extensions import override
 
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Answered
@@ -14,15 +16,24 @@ from alphapy.actors.settings.actor import GuildSettings
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.actors.settings.listeners import Listeners
-from alphapy.actors.settings.messages import Changed, ChangeSetting, Rejected, Unchanged
+from alphapy.actors.settings.messages import (
+    Changed,
+    ChangeSetting,
+    Rejected,
+    SettingsChanged,
+    Source,
+    Unchanged,
+)
+from alphapy.actors.settings.snapshot import SettingsUnavailable
 from alphapy.features import BuiltFeatures
 from alphapy.gateway.events import decode
 from alphapy.gateway.guilds import GuildCache
 from alphapy.pure.ids import GuildId
+from alphapy.storage import settings as storage
 from tests.support.actors import ask, running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from alphapy.actors.kernel.registry import Registry
     from alphapy.storage.pool import Pool
@@ -38,14 +49,30 @@ GUILD_CREATE = b"""
 """
 
 
+class Recorder(Listeners):
+    """Keeps what it is told."""
+
+    def __init__(self, told: list[SettingsChanged], *args: Any) -> None:
+        super().__init__(*args)
+        self._told_here = told
+
+    @override
+    def tell(self, changes: Iterable[SettingsChanged]) -> bool:
+        self._told_here += changes
+        return False
+
+
 @asynccontextmanager
-async def house(pool: Pool) -> AsyncIterator[tuple[Registry, SettingsBoard]]:
+async def house(
+    pool: Pool, told: list[SettingsChanged] | None = None
+) -> AsyncIterator[tuple[Registry, SettingsBoard]]:
     guilds = GuildCache()
     guilds.apply(decode("GUILD_CREATE", GUILD_CREATE))
     boards: list[SettingsBoard] = []
 
     def actor(context: Any) -> GuildSettings:
-        listeners = Listeners(registry, registry, BuiltFeatures())
+        told_here: list[SettingsChanged] = [] if told is None else told
+        listeners = Recorder(told_here, registry, registry, BuiltFeatures())
         return GuildSettings(context, pool=pool, board=boards[0], guilds=guilds, listeners=listeners)
 
     async with running(settings=ChildSpec(factory=actor)) as registry:
@@ -128,6 +155,46 @@ async def test_settings_11_a_gate_is_closed_while_the_database_is_away(pool: Poo
     async with house(pool) as (registry, board):
         async with pool.transaction("test") as tx:
             await tx.execute("ALTER TABLE bot_settings RENAME TO hidden_settings")
-        board.snapshot(GUILD)
+        with pytest.raises(SettingsUnavailable):
+            await board.fresh(GUILD, max_age=0)
         reply = await registry.ask(SETTINGS, set_to(5), timeout=2)
         assert not isinstance(reply, Answered)
+
+
+async def test_a_row_that_no_program_can_read_stops_neither_the_start_nor_its_neighbours(pool: Pool) -> None:
+    async with pool.transaction("test") as tx:
+        await tx.execute(
+            """
+            INSERT INTO bot_settings (guild_id, scope, key, value) VALUES
+                (100, 'embedwatcher', 'reminder_offset_minutes', repeat('9', 6000)::jsonb),
+                (100, 'automod', 'escalation', (repeat('[', 3000) || repeat(']', 3000))::jsonb),
+                (100, 'engagement', 'og_cap', '7')
+            """
+        )
+        everything = await storage.load_all(tx)
+    async with house(pool) as (registry, board):
+        board.load(everything)
+        assert board.snapshot(GUILD).number("engagement", "og_cap") == 7
+        assert board.snapshot(GUILD).number("embedwatcher", "reminder_offset_minutes") == 60
+        assert isinstance(await ask(registry, SETTINGS, set_to(30)), Changed)
+    async with pool.transaction("test") as tx:
+        old = await tx.fetch_value("SELECT old_value::text FROM settings_history")
+    assert old == "9" * 6000
+
+
+async def test_a_change_names_what_was_there_before_and_takes_no_credit_for_others(pool: Pool) -> None:
+    told: list[SettingsChanged] = []
+    async with house(pool, told) as (registry, _board):
+        await ask(registry, SETTINGS, set_to(30))
+        async with pool.transaction("test") as tx:
+            await tx.execute(
+                "INSERT INTO bot_settings (guild_id, scope, key, value)"
+                " VALUES (100, 'gpt', 'enabled', 'false')"
+            )
+        changed = await ask(registry, SETTINGS, set_to(31))
+    assert isinstance(changed, Changed)
+    assert changed.old == 30
+    assert {(change.scope, change.source, change.actor_id) for change in told} == {
+        ("embedwatcher", Source.COMMAND, 9),
+        ("gpt", None, None),
+    }
