@@ -7,7 +7,6 @@ that the suite is quick; every act that fails is named at the end.
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING
 
 import pytest
 import trio
@@ -15,9 +14,6 @@ import trio
 from tests.clients.acts import ACTS, login
 from tests.clients.troupe import BotTrouble, Troupe, python, troupe
 from tests.support import openapi
-
-if TYPE_CHECKING:
-    from alphapy.sandbox.rest.log import Record
 
 CLIENTS = {
     "discord.py": ("discord", "tests.clients.bots.discordpy"),
@@ -32,24 +28,12 @@ async def test_an_unmodified_client_feels_at_home(client: str) -> None:
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{client} is not installed (pip install alphapy[dev])")
     async with troupe(python(module)) as here:
-        violations = watch_answers(here)
+        violations = openapi.watch_answers(here.sandbox.requests)
         await play(here)
         await sign_off(here)
-    assert violations == [], "the sandbox answered as Discord's document does not"
+    assert not violations, f"the sandbox answered as Discord's document does not: {violations}"
     strange = [record for record in here.sandbox.requests.records if not record.route]
     assert strange == [], "the client asked for something that the sandbox does not have"
-
-
-def watch_answers(here: Troupe) -> list[str]:
-    """What Discord's OpenAPI document, where it is at hand, says against the sandbox's answers."""
-    discord, violations = openapi.validator(), list[str]()
-
-    def check(record: Record, answer: object) -> None:
-        if discord is not None and record.route:
-            violations.extend(discord.answer_violations(record.method, record.path, record.status, answer))
-
-    here.sandbox.requests.listen(check)
-    return violations
 
 
 async def play(here: Troupe) -> None:

@@ -19,6 +19,7 @@ from alphapy.sandbox.demo import Demo, demo_world
 from alphapy.sandbox.person import Person
 from alphapy.sandbox.server import Sandbox, serve
 from alphapy.sandbox.tuning import Tuning
+from tests.support import openapi
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,6 +71,7 @@ async def running(tuning: Tuning | None = None, demo: Demo | None = None) -> Asy
     demo = demo or demo_world(tuning or Tuning.quick())
     async with trio.open_nursery() as nursery:
         sandbox: Sandbox = await nursery.start(serve, demo.world)
+        violations = openapi.watch_answers(sandbox.requests)
         headers = {"Authorization": f"Bot {demo.token}"}
         # A bare TLS context spares every test the reading of certificates that plain HTTP never needs.
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -78,6 +80,7 @@ async def running(tuning: Tuning | None = None, demo: Demo | None = None) -> Asy
         ) as rest:
             yield Running(sandbox, demo, rest)
         nursery.cancel_scope.cancel()
+    assert not violations, f"the sandbox answered as Discord's document does not: {violations}"
 
 
 class Truncated(Exception):

@@ -1,4 +1,4 @@
-"""Requests checked against Discord's OpenAPI document, where it is at hand.
+"""Requests and answers checked against Discord's OpenAPI document, where it is at hand.
 
 The document lies beside the repository, at ``../shared/discord/openapi.json``. Tests skip without it:
 ``discord = openapi.validator()``, then ``pytest.skip(openapi.ABSENT)`` if that is None.
@@ -11,8 +11,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, unquote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, unquote
 
 import attrs
 from jsonschema import Draft202012Validator
@@ -22,6 +22,9 @@ from referencing.jsonschema import DRAFT202012
 
 DOCUMENT = Path(__file__).resolve().parents[2].parent / "shared" / "discord" / "openapi.json"
 ABSENT = "Discord's OpenAPI document is not at hand (../shared/discord/openapi.json)"
+
+if TYPE_CHECKING:
+    from alphapy.sandbox.rest.log import Record, RequestLog
 
 _URI = "discord:openapi"
 _PARAMETER = re.compile(r"\{([^}]+)\}")
@@ -70,7 +73,7 @@ class RequestValidator:
     def answer_violations(self, method: str, path: str, status: int, body: object = None) -> list[str]:
         """What the document forbids about the answer to a request; an empty body is None.
 
-        Refusals (4xx) are not checked: the document says next to nothing about them.
+        Refusals and failures are not checked: the document says next to nothing about them.
         """
         for template in self._templates:
             operation = template.item.get(method.lower())
@@ -84,7 +87,7 @@ class RequestValidator:
     def _answer_problems(
         self, pointer: str, described: Mapping[str, Any] | None, status: int, body: object
     ) -> Iterator[str]:
-        if 400 <= status < 500:
+        if status >= 400:
             return
         if described is None:
             yield f"{status} is no answer of it"
@@ -130,6 +133,20 @@ def validator() -> RequestValidator | None:
     if not DOCUMENT.is_file():
         return None
     return RequestValidator(json.loads(DOCUMENT.read_bytes()))
+
+
+def watch_answers(requests: RequestLog) -> list[str]:
+    """A list that fills with what the document, where it is at hand, says against the sandbox's answers."""
+    discord = validator()
+    violations: list[str] = []
+
+    def check(record: Record, answer: object) -> None:
+        if discord is not None and record.route:
+            path = quote(record.path, safe="/@")
+            violations.extend(discord.answer_violations(record.method, path, record.status, answer))
+
+    requests.listen(check)
+    return violations
 
 
 def _pattern(template: str) -> str:

@@ -45,13 +45,16 @@ def stored_fields(body: JSON) -> JSON:
     if "embeds" in body:
         fields["embeds"] = [embeds.complete(embed) for embed in body["embeds"] or ()]
     if "components" in body:
-        fields["components"] = _numbered(body["components"] or [])
+        fields["components"] = _completed(body["components"] or [])
     return fields
 
 
-def _numbered(rows: list[JSON]) -> list[JSON]:
-    """The components, each with the id that Discord gives it: counted in order."""
+def _completed(rows: list[JSON]) -> list[JSON]:
+    """The components as Discord shows them: numbered in order, and menus with how much can be chosen."""
     numbered: list[JSON] = copy.deepcopy(rows)
     for number, (_, component) in enumerate(components.walk(numbered), 1):
         component.setdefault("id", number)
+        if component.get("type") in components.SELECTS:
+            component.setdefault("min_values", 1)
+            component.setdefault("max_values", 1)
     return numbered
