@@ -14,6 +14,7 @@ import attrs
 import msgspec
 
 from alphapy.sandbox.gateway import intents
+from alphapy.sandbox.world.storage import REPLACED
 
 if TYPE_CHECKING:
     from alphapy.sandbox.errors import JSON
@@ -242,7 +243,18 @@ class Sessions:
         encoded = encoded.replace(b'"%d"' % (like + 1), b'"%d"' % (guild_id + 1))
         return encoded.replace(f'"{name}"'.encode(), f'"{guilds.idle[guild_id]}"'.encode())
 
+    def _end_all(self) -> None:
+        """The world is another: whoever was connected has to identify anew."""
+        self._pattern = None
+        for session in tuple(self.known.values()):
+            wake = session.wake
+            self.end(session)
+            if wake is not None:
+                wake()
+
     def _on_happening(self, happening: Happening) -> None:
+        if happening.name == REPLACED:
+            self._end_all()
         encoded: dict[bool, bytes] = {}
         for session in self._concerned(happening):
             hidden = intents.hides_content(session.intents, happening, session.application_id)

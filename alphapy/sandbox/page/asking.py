@@ -56,6 +56,13 @@ class Question:
             raise BadQuestion(f"“{name}” must be true or false.")
         return value
 
+    def optional_number(self, name: str) -> int | None:
+        """A whole number, or None where it is absent."""
+        value = self._fields.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise BadQuestion(f"“{name}” must be a whole number.")
+        return value
+
     def texts(self, name: str) -> list[str]:
         """A list of strings; empty where it is absent."""
         value = self._fields.get(name, [])

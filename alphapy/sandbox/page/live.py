@@ -33,6 +33,8 @@ def page_event(person: Person, happening: JSON) -> JSON | None:
         return None if data["kind"] == Kind.AUTOCOMPLETE else interaction_event(data)
     if name == "TYPING_START":
         return {"type": "typing", "channel_id": data["channel_id"], "user_id": data["user_id"]}
+    if name == "WORLD_REPLACED":
+        return {"type": "reload"}
     if name == "BOTS_CHANGED":
         return {"type": "bots", "bots": views.bots(person.world)}
     return None if name in _UNSHOWN else {"type": "state"}

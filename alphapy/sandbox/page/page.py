@@ -19,7 +19,7 @@ from quart import Blueprint, Response, current_app, redirect, request, send_from
 
 from alphapy.sandbox.errors import Refused
 from alphapy.sandbox.invoking import ClientRefusal
-from alphapy.sandbox.page import guard, live, views
+from alphapy.sandbox.page import guard, live, operating, views
 from alphapy.sandbox.page.asking import BadQuestion, Question, words_of
 from alphapy.sandbox.person import Person
 
@@ -46,6 +46,7 @@ _TYPES = {
 }
 
 blueprint = Blueprint("page", __name__)
+blueprint.register_blueprint(operating.routes)
 
 
 @blueprint.before_request

@@ -185,6 +185,11 @@ class Interactions:
                 interaction.state = State.FAILED
                 self.tell(interaction)
 
+    def forget_all(self) -> None:
+        """None of them is known any more: the world has become another."""
+        for known in (self.known, self._by_token, self._open):
+            known.clear()
+
     async def run(self) -> None:
         """Let interactions expire on time, for as long as the sandbox runs."""
         while True:

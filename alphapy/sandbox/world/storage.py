@@ -6,15 +6,18 @@ loses the changes of the last moment (``Tuning.save_after``), never the file.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
 import trio
 
+from alphapy.sandbox.errors import Refused
 from alphapy.sandbox.world.applications import Application
 from alphapy.sandbox.world.board import Stored
+from alphapy.sandbox.world.feed import Happening
 from alphapy.sandbox.world.guilds import Guild
 from alphapy.sandbox.world.ids import utc_now
 from alphapy.sandbox.world.world import World
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
     from alphapy.sandbox.tuning import Tuning
 
 FORMAT = 1
+
+
+REPLACED = "WORLD_REPLACED"
+"""Told through the feed when the world has become another: nothing that was known of it holds any more."""
 
 
 class UnreadableWorld(Exception):
@@ -67,11 +74,58 @@ def restore(data: bytes, tuning: Tuning | None = None, *, now: Callable[[], date
             )
         world = World(tuning, now=now)
         _fill(world, state)
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError) as broken:
+        _look_at_everything(world)
+    except (msgspec.DecodeError, LookupError, TypeError, ValueError, AttributeError, Refused) as broken:
         raise UnreadableWorld(
             "The world's file is damaged: move it away to start with a new one."
         ) from broken
     return world
+
+
+def replace(world: World, data: bytes) -> None:
+    """Make a world that runs into the one of such a JSON text, or change nothing: :class:`UnreadableWorld`.
+
+    The bots stay what they are, with their commands; their gateway sessions end, so that they identify anew
+    and learn what has become of their guilds. Ids go on growing.
+    """
+    try:
+        fresh = restore(data, world.tuning)
+    except UnreadableWorld as unreadable:
+        raise UnreadableWorld("This file is no world that was saved by this sandbox.") from unreadable
+    if not world.applications.known.keys() <= fresh.applications.known.keys():
+        raise UnreadableWorld("This world was saved by another sandbox: its bots are not those of this one.")
+    fresh.applications.known |= world.applications.known
+    for now, then in (
+        (world.users.records, fresh.users.records),
+        (world.applications.known, fresh.applications.known),
+        (world.guilds.known, fresh.guilds.known),
+        (world.guilds.where, fresh.guilds.where),
+        (world.guilds.direct, fresh.guilds.direct),
+        (world.guilds.idle, fresh.guilds.idle),
+        (world.messages.by_channel, fresh.messages.by_channel),
+    ):
+        _become(now, then)
+    world.guilds.idle_owner, world.guilds.idle_bot = fresh.guilds.idle_owner, fresh.guilds.idle_bot
+    world.ids.last = max(world.ids.last, fresh.ids.last)
+    world.interactions.forget_all()
+    world.feed.emit(Happening(name=REPLACED, data={}, gateway=False))
+
+
+def _become(now: dict[Any, Any], then: dict[Any, Any]) -> None:
+    now.clear()
+    now.update(then)
+
+
+def _look_at_everything(world: World) -> None:
+    """Raises where something is missing that a client would be shown."""
+    for user_id in world.users.records:
+        world.users.get(user_id)
+    for guild in world.guilds.known.values():
+        viewer = next(iter(guild.members), guild.id)
+        world.access.create_payload(guild.id, viewer, everybody=True)
+        for channel_id in guild.channels:
+            with contextlib.suppress(Refused):  # not every channel has messages, or shows them to everybody
+                world.messages.history(viewer, channel_id)
 
 
 def save(world: World, path: Path) -> None:

@@ -25,6 +25,14 @@ const post = (path, body) =>
 
 export const people = () => get("people");
 
+/** What is done to the sandbox itself, by nobody in particular. */
+export const operating = {
+  trouble: () => get("trouble"),
+  make: (fault, code = null) => post("trouble", { fault, code }),
+  calm: () => post("calm", {}),
+  load: (file) => call("world", { method: "POST", headers: { "Content-Type": "application/json" }, body: file }),
+};
+
 /** Everything one member may see and do; made anew when the page speaks as someone else. */
 export class Api {
   constructor(userId) {

@@ -15,6 +15,7 @@ import { Sidebar } from "./sidebar.js";
 import { Store } from "./store.js";
 import { Surroundings } from "./surroundings.js";
 import { keepRelativeTimesFresh } from "./time.js";
+import { TroublePanel } from "./trouble.js";
 
 const TOAST_MS = 6_000;
 const FAILURE_MS = 8_000;
@@ -51,6 +52,7 @@ class Page {
       submit: (modal, fields) => this.#submit(modal, fields),
       cancel: () => this.composer.focus(),
     });
+    new TroublePanel(toast);
     window.addEventListener("hashchange", () => this.#followAddress());
     keepRelativeTimesFresh();
   }
@@ -186,6 +188,9 @@ class Page {
         break;
       case "state":
         this.#rereadSoon();
+        break;
+      case "reload":
+        location.reload();
         break;
       default: // a newer sandbox may tell more than this page understands
     }
