@@ -185,3 +185,27 @@ async def test_a_taken_port_says_what_to_do(offstage: Stage) -> None:
         said = await fatal(offstage, PORT=str(service.port))
     assert f"127.0.0.1:{service.port}" in said
     assert "PORT" in said
+
+
+async def test_in_a_direct_message_health_knows_no_modules_and_statistics_say_where(
+    offstage: Stage, pool: Pool
+) -> None:
+    ada = offstage.person("ada")
+    offstage.environment = {"OWNER_IDS": str(ada.id)}
+    async with pool.transaction("test") as tx:
+        await tx.execute(
+            """
+            INSERT INTO audit_logs (guild_id, user_id, command_name, command_type, success, created_at)
+            SELECT 0, 1, 'an `older` program ' || repeat('x', 30) || n, 'slash', true, now()
+            FROM generate_series(1, 25) AS n
+            """
+        )
+    async with offstage.bot():
+        channel = ada.direct(offstage.demo.application_id)
+        health = fields(await ada.slash(channel, "/health").wait_reply())
+        stats = fields(await ada.slash(channel, "/command_stats", limit=25).wait_reply())
+    assert health["Reminders"] == health["Invites"] == health["GDPR"] == "?"
+    assert stats["Scope"] == "direct messages"
+    ranks = "\n".join(value for name, value in stats.items() if name.startswith("Top 25"))
+    assert len(ranks.splitlines()) == 25
+    assert all(line.count("`") == 2 for line in ranks.splitlines())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import attrs
@@ -20,10 +21,13 @@ from alphapy.gateway.models.component import ActionRow, Button
 from alphapy.gateway.models.guild import Permissions
 from alphapy.gateway.models.outgoing import Embed, EmbedField, OutgoingMessage
 from alphapy.gateway.refusals import AccessDenied, Refused
+from alphapy.pure.text import code
 from alphapy.storage import audit
 from alphapy.storage.errors import StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from alphapy.actors.feature import Wiring
     from alphapy.gateway.invocation import Invocation
     from alphapy.gateway.options import Options
@@ -36,7 +40,7 @@ FLUSH_WITHIN = 5.0
 
 COMPONENT = "status"
 
-_MODULES = (("Reminders", "reminders"), ("Invites", "invites"), ("GDPR", "gdpr"))
+_MODULES = {"Reminders": "reminders", "Invites": "invites", "GDPR": "gdpr"}
 
 _HELP = (
     ("🚀 Getting started", ("link", "config start", "system show")),
@@ -52,6 +56,7 @@ class StatusCommands:
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
         self._process = psutil.Process()
+        self._process.cpu_percent()  # the first call only begins the measurement
         self.paging = ComponentRoute(pattern="ops:cmds:<page:int>:<admin:0|1>", handler=self._turn_page)
 
     def commands(self) -> tuple[Command, ...]:
@@ -151,7 +156,8 @@ class StatusCommands:
     def _listed(self) -> list[listing.Listed]:
         return [
             listing.Listed(
-                category=f"{feature.category.emoji} {feature.category.label}",
+                category=feature.category.label,
+                emoji=feature.category.emoji,
                 path=found.path,
                 description=found.description,
                 admin=found.admin,
@@ -163,7 +169,7 @@ class StatusCommands:
     async def _health(self, invocation: Invocation) -> None:
         database_up = await self._database_answers()
         fields = [EmbedField("Database", _sign(database_up), True)]
-        fields += [EmbedField(name, await self._module(invocation, scope), True) for name, scope in _MODULES]
+        fields += await self._modules(invocation)
         memory = self._process.memory_info().rss / 1024 / 1024
         fields += [
             EmbedField("Uptime", self._uptime(), True),
@@ -182,14 +188,14 @@ class StatusCommands:
             return True
         return False
 
-    async def _module(self, invocation: Invocation, scope: str) -> str:
-        if not invocation.in_guild:
-            return "?"
-        try:
-            snapshot = await self._wiring.settings.fresh(invocation.guild_id)
-        except SettingsUnavailable:
-            return "?"
-        return _sign(snapshot.enabled(scope))
+    async def _modules(self, invocation: Invocation) -> list[EmbedField]:
+        """Which modules this guild has switched on; unknown in a DM, and while the settings are away."""
+        signs = dict.fromkeys(_MODULES.values(), "?")
+        if invocation.in_guild:
+            with contextlib.suppress(SettingsUnavailable):
+                snapshot = await self._wiring.settings.fresh(invocation.guild_id)
+                signs = {scope: _sign(snapshot.enabled(scope)) for scope in signs}
+        return [EmbedField(name, signs[scope], True) for name, scope in _MODULES.items()]
 
     def _uptime(self) -> str:
         seconds = int((self._wiring.clock.now() - self._wiring.info.started_at).total_seconds())
@@ -213,14 +219,13 @@ class StatusCommands:
             raise Refused(
                 "The statistics cannot be read right now. Please try again in a moment.", "database away"
             ) from error
-        ranks = "\n".join(f"{rank}. `/{use.command_name}` — {use.uses:,}" for rank, use in enumerate(top, 1))
         complete = isinstance(flushed, Answered) and flushed.value
         note = None if complete else "The newest commands are not counted yet."
         fields = (
             EmbedField("Period", f"{days} day{'' if days == 1 else 's'}", True),
-            EmbedField("Scope", "all servers" if everywhere else "this server", True),
+            EmbedField("Scope", "all servers" if everywhere else _place(invocation), True),
             EmbedField("Total commands", f"{total:,}", True),
-            EmbedField(f"Top {limit}", ranks or "No command was used in this time."),
+            *_ranking(f"Top {limit}", top),
         )
         await invocation.reply(self._message("Command statistics", Colour.STATUS, fields, note))
 
@@ -243,6 +248,20 @@ class StatusCommands:
 
 def _is_public(options: Options) -> bool:
     return options.boolean("public", False)
+
+
+def _ranking(name: str, top: Sequence[audit.CommandUse]) -> tuple[EmbedField, ...]:
+    """The most used commands; names may be those that other programs stored."""
+    lines = (f"{rank}. {code(f'/{use.command_name}')} — {use.uses:,}" for rank, use in enumerate(top, 1))
+    values = list(listing.blocks(lines)) or ["No command was used in this time."]
+    return tuple(
+        EmbedField(name if number == 0 else f"{name} (continued)", value)
+        for number, value in enumerate(values)
+    )
+
+
+def _place(invocation: Invocation) -> str:
+    return "this server" if invocation.in_guild else "direct messages"
 
 
 def _sign(good: bool) -> str:

@@ -21,11 +21,12 @@ _CHARACTERS_OF_A_PAGE = EMBED_TOTAL - 800
 """What is left beside the title, the footer and the count."""
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class Listed:
-    """A command in the list."""
+    """A command in the list; ``category`` is the heading's words, ``emoji`` stands before them."""
 
     category: str
+    emoji: str
     path: str
     description: str
     admin: bool
@@ -33,7 +34,10 @@ class Listed:
 
 def pages(commands: Iterable[Listed], *, include_admin: bool) -> list[tuple[EmbedField, ...]]:
     """The list by category, in as many pages as it takes; the last field of each page counts them all."""
-    shown = sorted(command for command in commands if include_admin or not command.admin)
+    shown = sorted(
+        (command for command in commands if include_admin or not command.admin),
+        key=lambda command: (command.category.casefold(), command.category, command.path),
+    )
     count = EmbedField("In total", _total(shown))
     found: list[list[EmbedField]] = [[]]
     size = 0
@@ -49,12 +53,13 @@ def pages(commands: Iterable[Listed], *, include_admin: bool) -> list[tuple[Embe
 def _fields(commands: Sequence[Listed]) -> Iterable[EmbedField]:
     groups: dict[tuple[str, bool], list[Listed]] = {}
     for command in commands:
-        groups.setdefault((command.category, command.admin), []).append(command)
+        heading = f"{command.emoji} {command.category}"
+        groups.setdefault((heading, command.admin), []).append(command)
     for (category, admin), members in groups.items():
         name = ADMIN_MARK + category if admin else category
-        for value in _blocks(_lines(members)):
+        for value in blocks(_lines(members)):
             yield EmbedField(name, value)
-            name = f"{category} (continued)"
+            name = f"{ADMIN_MARK if admin else ''}{category} (continued)"
 
 
 def _lines(commands: Sequence[Listed]) -> Iterable[str]:
@@ -72,7 +77,8 @@ def _lines(commands: Sequence[Listed]) -> Iterable[str]:
         yield cut(line, len(line) - len(line.split(" — ", 1)[1]) + MAX_DESCRIPTION)
 
 
-def _blocks(lines: Iterable[str]) -> Iterable[str]:
+def blocks(lines: Iterable[str]) -> Iterable[str]:
+    """The lines in as few values of fields as hold them."""
     block = ""
     for line in lines:
         if block and len(block) + len(line) + 1 > FIELD_VALUE:

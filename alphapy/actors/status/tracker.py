@@ -1,10 +1,10 @@
 """The command tracker: one row of ``audit_logs`` for each command that was run (spec/operations.md 5.4).
 
 Entries queue in memory and are stored every 30 seconds, or as soon as a thousand wait. They leave the queue
-only after the commit. When it fails: a database that is away keeps the queue as it is, up to 10,000 entries,
-of which the oldest are dropped and counted; an entry that the database refuses is found by halving its batch
-and dropped alone; where a commit is in doubt, the table is asked before the batch is stored again. A kill
-loses half a minute of entries and doubles none.
+only after the commit. When it fails: a database that is away, full or read-only keeps the queue as it is, up
+to 10,000 entries, of which the oldest are dropped and counted; an entry that the database refuses is found by
+halving its batch and dropped alone; where a commit is in doubt, the table is asked before the batch is stored
+again. A kill loses half a minute of entries and doubles none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from alphapy.actors.status.messages import FlushTick, FlushTracker
 from alphapy.gateway.invocation import Outcome
 from alphapy.pure.text import well_formed
 from alphapy.storage import audit
-from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
+from alphapy.storage.errors import DatabaseUnavailable, StorageError
 
 if TYPE_CHECKING:
     from alphapy.storage.pool import Pool
@@ -110,11 +110,11 @@ class CommandTracker(Actor):
             self.context.tell_after(seconds, FlushTick())
 
     async def _store(self) -> bool:
-        """Store everything that is queued, in order; False when the database is away."""
+        """Store everything that is queued, in order; False when the database cannot take it now."""
         try:
             while self._queue:
                 await self._store_batch()
-        except (DatabaseUnavailable, DatabaseBusy) as error:
+        except (StorageError, psycopg.Error) as error:
             log.warning(
                 "the command tracker waits for the database",
                 extra={"event": "tracker_waits", "queued": len(self._queue), "error": str(error)},
@@ -142,7 +142,7 @@ class CommandTracker(Actor):
         except DatabaseUnavailable as error:
             self._in_doubt = len(batch) if error.in_doubt else 0
             raise
-        except psycopg.DataError as error:
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
             if len(batch) == 1:
                 log.warning(
                     "an entry of the command tracker cannot be stored and is dropped",

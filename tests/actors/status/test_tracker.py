@@ -118,3 +118,19 @@ async def test_the_oldest_entries_go_when_too_many_wait(
             registry.tell(TRACKER, outcome(number))
     assert await users(pool) == [2, 3, 4]
     assert sum(getattr(record, "event", "") == "tracker_overflow" for record in caplog.records) == 1
+
+
+async def test_a_database_that_takes_nothing_for_a_while_costs_no_entry(pool: Pool) -> None:
+    async with running(process_command_tracker=spec(pool)) as registry:
+        async with pool.transaction("test") as tx:
+            await tx.execute("ALTER TABLE audit_logs RENAME TO hidden_logs")
+        registry.tell(TRACKER, outcome(1))
+        assert not await ask(registry, TRACKER, FlushTracker(), lane=Lane.NORMAL)
+        async with pool.transaction("test") as tx:
+            await tx.execute("ALTER TABLE hidden_logs RENAME TO audit_logs")
+            await tx.execute("ALTER TABLE audit_logs ADD CHECK (user_id <> 3)")
+        registry.tell(TRACKER, outcome(2))
+        registry.tell(TRACKER, outcome(3))
+        registry.tell(TRACKER, outcome(4))
+        assert await ask(registry, TRACKER, FlushTracker(), lane=Lane.NORMAL)
+    assert await users(pool) == [1, 2, 4]
