@@ -92,7 +92,7 @@ class Bot:
         await self._terminate(process)
         return int(process.returncode or 0)
 
-    def log_tail(self, lines: int = 40) -> str:
+    def log_tail(self, lines: int = 15) -> str:
         """The end of the bot's log."""
         try:
             return "\n".join(self._log.read_text("utf-8", errors="replace").splitlines()[-lines:])

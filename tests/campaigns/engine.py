@@ -36,6 +36,9 @@ STALLED_AFTER = 20.0
 SETTLE = 0.7
 """Seconds of quiet in which a second answer would show."""
 
+START_WITHIN = 30.0
+"""Seconds that the bot may take to be online at first."""
+
 ASK_AGAIN_AFTER = 0.5
 """Seconds that an admin waits before using a command again that did not work."""
 
@@ -99,7 +102,7 @@ class Round:
         """Load, blows, quiet, and one more restart, which must change nothing; what went wrong."""
         trouble: list[str] = []
         try:
-            with trio.fail_after(60):
+            with trio.fail_after(START_WITHIN):
                 await self.town.world.feed.wait_until(lambda: self.town.online and self.town.registered)
             async with trio.open_nursery() as nursery:
                 await self._load(striker, nursery)

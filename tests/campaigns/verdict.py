@@ -199,8 +199,9 @@ class _Court:
                 yield f"{count} effects are {state}"
         if books.dead_letters:
             yield f"{books.dead_letters} dead letters"
-        for code in evidence.bot.deaths:
-            yield f"the bot ended by itself with exit code {code}"
+        if evidence.bot.deaths:
+            yield f"the bot ended by itself, with the exit codes {_some(evidence.bot.deaths)}"
+            yield evidence.bot.log_tail()
         if evidence.exit_code:
             yield f"the bot ended with exit code {evidence.exit_code} when it was told to stop"
         if len(books.sessions) > 1:

@@ -1,0 +1,181 @@
+"""Whether the campaigns would notice: breaks the promise in a copy of the source, and expects them to fail.
+
+``.venv/bin/python -m tests.campaigns.mutations [--only WORD] [--most ROUNDS]``; exit code 0 when the source
+as it is passes and every break was noticed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from tests.campaigns.engine import TREE, Round
+from tests.campaigns.ground import fresh_ground, own_server
+from tests.campaigns.making import with_blows
+from tests.campaigns.plan import Blow, Kill, Kind, Point
+from tests.support.postgres import TEMPLATE, Databases
+
+if TYPE_CHECKING:
+    from tests.campaigns.verdict import Verdict
+
+MOST_ROUNDS = 4
+"""Rounds in which a break must be noticed."""
+
+SOURCE = ("alphapy", "migrations", "alembic.ini")
+
+
+@attrs.frozen(kw_only=True)
+class Mutation:
+    """One break: what is replaced by what, and the blows that it must not survive."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+    blows: tuple[Blow, ...]
+
+    def apply(self, tree: Path) -> None:
+        """Break the copy; fails when the source does not look as expected any more."""
+        path = tree / self.file
+        source = path.read_text("utf-8")
+        assert source.count(self.before) == 1, f"{self.name}: {self.file} has changed; adapt the mutation"
+        path.write_text(source.replace(self.before, self.after), "utf-8")
+
+
+def _at(point: Point, table: str = "", times: int = 5) -> tuple[Blow, ...]:
+    return tuple(Kill(point=point, table=table, after=count % 3) for count in range(times))
+
+
+_IN_TRANSACTION = """
+            if last is not None:
+                row = session_storage.ProgressRow(self._guild_id, self._feature, last.session_id, last.seq)
+                if not await session_storage.advance(tx, row):
+                    return None
+"""
+_WRITE = """
+        async def write(tx: Transaction) -> list[Effect] | None:
+"""
+_OWN = """
+        async def move(tx: Transaction) -> None:
+            if last is not None:
+                row = session_storage.ProgressRow(self._guild_id, self._feature, last.session_id, last.seq)
+                await session_storage.advance(tx, row)
+"""
+_RUN = """
+        await kit.waypoints.reach(Waypoint.BEFORE_COMMIT)
+        recorded = await kit.pool.run(self._feature, write, idempotent=last is not None or also is None)
+"""
+_BETWEEN = """            recorded = await effect_storage.record(
+                tx, self._guild_id, self._feature, drafts, now=kit.clock.now()
+            )
+            if also is not None:
+                await also(tx)
+            return recorded
+"""
+_JOURNAL = "alphapy/actors/journal.py"
+_TOGETHER = _WRITE + _IN_TRANSACTION.removeprefix("\n") + _BETWEEN + _RUN
+_APART = _OWN + _WRITE + _BETWEEN
+
+MUTATIONS = (
+    Mutation(
+        name="the progress is written before the transaction",
+        file=_JOURNAL,
+        before=_TOGETHER,
+        after=_APART + "        await kit.pool.run(self._feature, move)\n" + _RUN.removeprefix("\n"),
+        blows=_at(Point.UNCOMMITTED, "effects"),
+    ),
+    Mutation(
+        name="the progress is written after the transaction",
+        file=_JOURNAL,
+        before=_TOGETHER,
+        after=_APART + _RUN.removeprefix("\n") + "        await kit.pool.run(self._feature, move)\n",
+        blows=_at(Point.UNCOMMITTED, "event_progress"),
+    ),
+    Mutation(
+        name="the nonce is random",
+        file="alphapy/actors/effects/verbs.py",
+        before="nonce=effect.nonce, within=within",
+        after="nonce=__import__('secrets').token_hex(12), within=within",
+        blows=_at(Point.SENT),
+    ),
+    Mutation(
+        name="the mark does not wait for what is under way",
+        file="alphapy/pure/ledger.py",
+        before="self._open[0] - 1 if self._open else self._top)",
+        after="self._top)",
+        blows=_at(Point.UNCOMMITTED, "event_progress"),
+    ),
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play against the source as it is, then against each broken copy."""
+    options = _options(arguments)
+    wrong = 0
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alphapy-mutations-")))
+        databases = stack.enter_context(own_server(folder))
+        databases.ensure_template(folder / "template.lock")
+        for mutation in MUTATIONS:
+            if options.only not in mutation.name:
+                continue
+            _say(mutation.name)
+            healthy = _play(mutation, options.tree, databases, folder, seed=1)
+            tree = _broken(mutation, options.tree, folder)
+            seeds = range(1, 1 + options.most)
+            noticed = next(
+                (v for seed in seeds if not (v := _play(mutation, tree, databases, folder, seed)).passed),
+                None,
+            )
+            wrong += (not healthy.passed) + (noticed is None)
+            _say(f"  as it is: {_words(healthy)}")
+            _say(f"  broken:   {'NOT NOTICED' if noticed is None else 'noticed: ' + _words(noticed)}")
+    return 1 if wrong else 0
+
+
+def _play(mutation: Mutation, tree: Path, databases: Databases, folder: Path, seed: int) -> Verdict:
+    plan = with_blows(Kind.KILL, seed, mutation.blows)
+    with fresh_ground(databases, TEMPLATE, None) as ground:
+        return trio.run(Round(plan, ground, folder / "round", tree).play)
+
+
+def _broken(mutation: Mutation, tree: Path, folder: Path) -> Path:
+    copy = folder / "broken"
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
+    for name in SOURCE:
+        if (tree / name).is_dir():
+            shutil.copytree(tree / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(tree / name, copy / name)
+    mutation.apply(copy)
+    return copy
+
+
+def _words(verdict: Verdict) -> str:
+    return "passed" if verdict.passed else "; ".join(problem[:120] for problem in verdict.problems[:3])
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.mutations", description=__doc__)
+    parser.add_argument("--only", default="", help="play the mutations whose name holds this")
+    parser.add_argument("--most", type=int, default=MOST_ROUNDS, help="rounds for each mutation")
+    parser.add_argument("--tree", type=Path, default=TREE, help="the source to break")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
