@@ -83,6 +83,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
 
+    _sandbox_command(commands)
+    _database_commands(commands)
+
+    config = commands.add_parser(
+        "config",
+        help="list the variables of the environment",
+        description="Prints every variable that Alphapy reads: its name, its default and its meaning.",
+    )
+    config.set_defaults(command=_config)
+    return parser
+
+
+def _sandbox_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     sandbox = commands.add_parser(
         "sandbox",
         help="a local Discord with a page to chat in, PostgreSQL and the bot",
@@ -111,16 +124,6 @@ def _parser() -> argparse.ArgumentParser:
         help="where the database and the local Discord are kept (default .alphapy)",
     )
     sandbox.set_defaults(command=_sandbox)
-
-    _database_commands(commands)
-
-    config = commands.add_parser(
-        "config",
-        help="list the variables of the environment",
-        description="Prints every variable that Alphapy reads: its name, its default and its meaning.",
-    )
-    config.set_defaults(command=_config)
-    return parser
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:

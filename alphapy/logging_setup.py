@@ -13,21 +13,29 @@ import logging.handlers
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import attrs
 from typing_extensions import override
 
-from alphapy.environment import Secret
+from alphapy.environment import ConfigError, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
+    from types import TracebackType
 
     from alphapy.config import Config
+
+log = logging.getLogger("alphapy.logging")
 
 MAX_LINE = 8192
 """Bytes of a line at the most (spec/operations.md 8)."""
 
 _MAX_TRACEBACK = 5000
+_CUTS = (1500, 300, 30)
+"""Characters that each field of a line is cut to, more and more, until the line is short enough."""
+
 _FILE_BYTES = 5 * 1024 * 1024
 _FILES_KEPT = 3
 _SHORTEST_MASKED = 6
@@ -45,9 +53,9 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        self._secrets = tuple(
-            sorted({s for s in secrets if len(s) >= _SHORTEST_MASKED}, key=len, reverse=True)
-        )
+        long_enough = {secret for secret in secrets if len(secret) >= _SHORTEST_MASKED}
+        as_json = {json.dumps(secret, ensure_ascii=False)[1:-1] for secret in long_enough}
+        self._secrets = tuple(sorted(long_enough | as_json, key=len, reverse=True))
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -59,39 +67,78 @@ class JsonFormatter(logging.Formatter):
         }
         entry.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
         if record.exc_info and record.exc_info[0] is not None:
-            entry["traceback"] = self.formatException(record.exc_info)[-_MAX_TRACEBACK:]
-        line = self._masked(json.dumps(entry, ensure_ascii=False, default=str))
-        if len(line.encode(errors="replace")) <= MAX_LINE:
-            return line
-        kept = {key: entry[key] for key in ("time", "level", "logger")}
-        kept["message"] = str(entry["message"])[:1000]
-        kept["event"] = str(entry.get("event", ""))[:100]
-        return self._masked(json.dumps({**kept, "truncated": True}, ensure_ascii=False))
-
-    def _masked(self, line: str) -> str:
-        for secret in self._secrets:
-            line = line.replace(secret, "…")
+            # Masked before it is cut: half a secret would not be recognised.
+            entry["traceback"] = self._masked(self.formatException(record.exc_info))[-_MAX_TRACEBACK:]
+        line = self._line(entry)
+        for limit in _CUTS:
+            if len(line.encode()) <= MAX_LINE:
+                break
+            line = self._line(
+                {key: self._shortened(value, limit) for key, value in entry.items()} | {"truncated": True}
+            )
         return line
+
+    def _line(self, entry: dict[str, Any]) -> str:
+        line = self._masked(json.dumps(entry, ensure_ascii=False, default=str))
+        return line.encode(errors="replace").decode()
+
+    def _shortened(self, value: object, limit: int) -> object:
+        """A field in at most so many characters: of a traceback its end, of anything else its beginning."""
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        text = self._masked(str(value))
+        return text[-limit:] if "Traceback (most recent" in text else text[:limit]
+
+    def _masked(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text
 
 
 def set_up_logging(config: Config) -> None:
-    """Send every record of the process to standard output, and to ``LOG_FILE`` where it is set."""
+    """Send every record of the process to standard output, and to ``LOG_FILE`` where it is set.
+
+    What ends the process unforeseen is logged as well, masked. Raises ConfigError where the file cannot be
+    written.
+    """
     formatter = JsonFormatter(_secrets(config))
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
     if config.log_file is not None:
-        config.log_file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(
-            logging.handlers.RotatingFileHandler(
-                config.log_file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
-            )
-        )
+        handlers.append(_file(config.log_file))
     for handler in handlers:
         handler.setFormatter(formatter)
     logging.basicConfig(level=config.log_level.upper(), handlers=handlers, force=True)
+    sys.excepthook = _log_crash
     for noisy in ("httpx", "httpcore", "trio-websocket", "hypercorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+def _file(path: Path) -> logging.Handler:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return logging.handlers.RotatingFileHandler(
+            path, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"Alphapy cannot start:\n  - LOG_FILE {path} cannot be written: {error.strerror or error}"
+        ) from None
+
+
+def _log_crash(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    log.critical("the process ends unforeseen", exc_info=(kind, error, traceback), extra={"event": "crash"})
+
+
 def _secrets(config: Config) -> list[str]:
+    """Every secret's value, and the passwords within those that are addresses."""
     values = (getattr(config, field.name) for field in attrs.fields(type(config)))
-    return [value.reveal() for value in values if isinstance(value, Secret)]
+    found = [value.reveal() for value in values if isinstance(value, Secret)]
+    return [*found, *(password for value in found for password in _passwords(value))]
+
+
+def _passwords(address: str) -> tuple[str, ...]:
+    try:
+        password = urlsplit(address).password or ""
+    except ValueError:
+        return ()
+    return (password, unquote(password))

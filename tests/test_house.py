@@ -17,15 +17,8 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MARK = re.compile(r"#.*\b(TO" r"DO|FIX" r"ME|XX" r"X)\b(?!.*#\d+)")
 
 MAX_LINES = 500
-LONGER: dict[str, str] = {}
-"""Files that may be longer, with the reason."""
-
 MAX_FUNCTION = 60
 """Lines of a function, its signature and docstring included."""
-
-LONGER_FUNCTIONS = {
-    "alphapy/actors/status/commands.py:commands": "one declaration of five commands",
-}
 
 
 def name_of(path: Path) -> str:
@@ -40,7 +33,7 @@ def test_a_module_is_short_and_says_what_it_is(path: Path) -> None:
         return
     assert ast.get_docstring(ast.parse(text)), "a module begins with what it is for"
     lines = text.count("\n")
-    assert lines <= MAX_LINES or name_of(path) in LONGER, f"{lines} lines: is there a seam to cut along?"
+    assert lines <= MAX_LINES, f"{lines} lines: is there a seam to cut along?"
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.parts[-2] != "versions"], ids=name_of)
@@ -48,20 +41,7 @@ def test_functions_are_short(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
             lines = node.end_lineno - node.lineno + 1
-            allowed = f"{name_of(path)}:{node.name}" in LONGER_FUNCTIONS
-            assert lines <= MAX_FUNCTION or allowed, f"{node.name} has {lines} lines"
-
-
-def test_the_exceptions_are_still_needed() -> None:
-    for entry in LONGER_FUNCTIONS:
-        file, _, function = entry.partition(":")
-        lengths = [
-            node.end_lineno - node.lineno + 1
-            for node in ast.walk(ast.parse((ROOT / file).read_text()))
-            if isinstance(node, ast.FunctionDef) and node.name == function and node.end_lineno is not None
-        ]
-        assert lengths, f"{entry} is gone"
-        assert max(lengths) > MAX_FUNCTION, f"{entry} is short by now"
+            assert lines <= MAX_FUNCTION, f"{node.name} has {lines} lines"
 
 
 @pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=name_of)
