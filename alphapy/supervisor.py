@@ -18,6 +18,7 @@ import random
 import signal
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
@@ -81,13 +82,18 @@ FATAL = (StorageError, StartRefused, FatalClose, EssentialActorFailed, ManifestE
 
 @attrs.define(eq=False)
 class StopSwitch:
-    """How the service is told to stop: once in order, a second time at once."""
+    """How the service is told to stop: once in order, a second time at once.
+
+    While it still starts, the first time gives the start up.
+    """
 
     _requested: trio.Event = attrs.field(factory=trio.Event)
+    _start: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     _patience: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     def flip(self) -> None:
         """Ask for the stop; the second time, skip the waiting."""
+        self._start.cancel(reason="told to stop during the start")
         if self._requested.is_set():
             self._patience.cancel(reason="told to stop twice")
         self._requested.set()
@@ -95,6 +101,11 @@ class StopSwitch:
     async def wait(self) -> None:
         """Return once the stop is asked for."""
         await self._requested.wait()
+
+    @property
+    def start(self) -> trio.CancelScope:
+        """The scope of the start; entered once, by who runs the service as a process."""
+        return self._start
 
     @property
     def patience(self) -> trio.CancelScope:
@@ -263,10 +274,12 @@ def run(config: Config, *, sign_off: bool = False) -> int:
 
 async def _main(config: Config, sign_off: bool) -> None:
     switch = StopSwitch()
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_watch_signals, switch)
-        await serve(config, switch=switch, sign_off=sign_off)
-        nursery.cancel_scope.cancel(reason="the service has stopped")
+    async with trio.open_nursery() as signals:
+        await signals.start(_watch_signals, switch)
+        async with trio.open_nursery() as nursery:
+            with switch.start:
+                await nursery.start(partial(serve, config, switch=switch, sign_off=sign_off))
+        signals.cancel_scope.cancel(reason="the service has stopped")
 
 
 async def _watch_signals(switch: StopSwitch, task_status: trio.TaskStatus[None]) -> None:

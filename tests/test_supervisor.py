@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,3 +103,37 @@ async def test_a_token_that_the_gateway_refuses_ends_the_service_with_its_reason
     error = raised.value
     said = " ".join(map(str, leaves(error) if isinstance(error, BaseExceptionGroup) else [error]))
     assert "token" in said
+
+
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_while_the_database_is_waited_for_ends_the_process_at_once(
+    name: signal.Signals, tmp_path: Path
+) -> None:
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "alphapy", "run"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=Path(__file__).parent.parent,
+        env={
+            **os.environ,
+            "BOT_TOKEN": "sandbox.1",
+            "DATABASE_URL": "postgresql://bot:hunter2-hunter2@127.0.0.1:1/nowhere",
+            "ALPHAPY_DATA_DIR": str(tmp_path),
+            "PORT": "0",
+        },
+    )
+    output = bytearray()
+    try:
+        assert process.stdout is not None
+        with trio.fail_after(30):
+            while b"attempt 1 of" not in output:
+                output += await process.stdout.receive_some()
+        process.send_signal(name)
+        with trio.fail_after(5):
+            assert await process.wait() == 0
+        output += await process.stdout.receive_some()
+    finally:
+        if process.poll() is None:
+            process.kill()
+    assert b"Traceback" not in output
+    assert b"hunter2" not in output

@@ -8,6 +8,7 @@ import msgspec
 from typing_extensions import override
 
 from alphapy.actors.kernel.deadletters import DeadLetterSink
+from alphapy.pure.text import well_formed
 from alphapy.storage import deadletters
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class StoredDeadLetters(DeadLetterSink):
             guild_id=letter.address.guild_id,
             message_type=letter.message_type,
             message=as_json(letter.message),
-            error=letter.error[:MAX_ERROR],
-            traceback=letter.traceback[-MAX_TRACEBACK:],
+            error=well_formed(letter.error)[:MAX_ERROR],
+            traceback=well_formed(letter.traceback)[-MAX_TRACEBACK:],
             attempts=letter.attempts,
         )
         await self._pool.run("dead_letters", lambda tx: deadletters.park(tx, stored))
@@ -45,7 +46,10 @@ class StoredDeadLetters(DeadLetterSink):
 
 def as_json(message: object) -> Any:
     """A message as JSON: its fields where it has some, else its repr, cut to what is kept."""
-    encoded = msgspec.json.encode(message, enc_hook=repr)
+    try:
+        encoded = msgspec.json.encode(message, enc_hook=repr)
+    except (TypeError, ValueError, RecursionError):  # no JSON: a lone surrogate, a nesting without end
+        encoded = msgspec.json.encode({"repr": ascii(type(message))})
     if len(encoded) <= MAX_MESSAGE:
         return msgspec.json.decode(encoded)
     return {"truncated": encoded[:MAX_MESSAGE].decode(errors="replace")}

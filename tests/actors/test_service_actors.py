@@ -12,10 +12,12 @@ from alphapy.actors.dead_letters import MAX_MESSAGE, StoredDeadLetters, as_json
 from alphapy.actors.kernel.address import Address, Lane
 from alphapy.actors.kernel.deadletters import DeadLetter
 from alphapy.actors.owners import OwnerRegistry
+from alphapy.environment import Secret
 from alphapy.gateway.rest.calls import Application
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.pure.ids import ApplicationId, GuildId
 from alphapy.storage import deadletters
+from alphapy.storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from alphapy.storage.pool import Pool
@@ -121,3 +123,35 @@ async def test_commands_that_discord_does_not_take_are_tried_again_at_the_next_s
     assert not await register_commands(pool, discord, ApplicationId(1), one)
     assert await register_commands(pool, discord, ApplicationId(1), two)
     assert discord.puts == 2
+
+
+async def test_a_database_that_is_away_does_not_keep_the_service_from_starting(pool: Pool) -> None:
+    class Away:
+        async def run(self, *_args: Any, **_options: Any) -> Any:
+            raise DatabaseUnavailable("host/db", "gone")
+
+    discord = Registrar()
+    away: Any = Away()
+    assert not await register_commands(away, discord, ApplicationId(1), [{"name": "a"}])
+    assert await register_commands(pool, discord, ApplicationId(1), [{"name": "a"}])
+
+
+async def test_a_message_that_is_no_json_is_parked_all_the_same(pool: Pool) -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    sink = StoredDeadLetters(pool)
+    for strange in ("\ud800", "a\x00b", deep, Secret("hunter2")):
+        letter = DeadLetter(
+            address=Address.process("strange"),
+            lane=Lane.NORMAL,
+            message=Message(1, strange),
+            error="\ud800\x00",
+            traceback="\ud800\x00",
+            attempts=2,
+        )
+        await sink.park(letter)
+    async with pool.transaction("test") as tx:
+        kept = await deadletters.recent(tx, 10)
+    assert len(kept) == 4
+    assert "hunter2" not in str(kept)
