@@ -20,12 +20,13 @@ from typing_extensions import override
 from alphapy.actors.embeds import Colour
 from alphapy.actors.kernel.actor import Actor, Context
 from alphapy.actors.settings.messages import ConfigAudit, LogEntry, LogLevel, LogSent
+from alphapy.actors.settings.snapshot import SettingsUnavailable
 from alphapy.gateway.models.outgoing import Embed, OutgoingMessage
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
-from alphapy.pure.ids import ChannelId, MessageId
+from alphapy.pure.ids import ChannelId, MessageId, deterministic_nonce
 
 if TYPE_CHECKING:
-    from alphapy.actors.settings.snapshot import SettingsReader
+    from alphapy.actors.settings.snapshot import SettingsReader, SettingsSnapshot
     from alphapy.gateway.guilds import GuildCache
     from alphapy.pure.clock import Clock
 
@@ -62,7 +63,11 @@ LEFT_OUT = {
 
 ATTEMPTS = 3
 RETRY_AFTER = 1.0
-"""Tries of one message, and seconds between them."""
+LONGEST_WAIT = 60.0
+"""Tries of one message, seconds between them, and the longest that Discord may ask for."""
+
+SETTINGS_REST = 30.0
+"""Seconds for which the last known settings do, after they could not be read."""
 
 
 class Poster(Protocol):
@@ -97,14 +102,16 @@ class GuildLog(Actor):
         self._dropped = 0
         self._unusable: dict[ChannelId, float] = {}
         self._sending = False
+        self._sent = 0
+        self._settings_rest_until = 0.0
 
     @override
     async def handle(self, message: object) -> object:
         match message:
             case ConfigAudit():
-                self._record(message)
+                self._record(message, await self._settings_now())
             case LogEntry():
-                self._log(message)
+                self._log(message, await self._settings_now())
             case LogSent():
                 self._sending = False
             case _:
@@ -112,17 +119,35 @@ class GuildLog(Actor):
         self._send_next()
         return None
 
-    def _record(self, audit: ConfigAudit) -> None:
-        channels = audit.channels or self._log_channel()
+    async def _settings_now(self) -> SettingsSnapshot:
+        """Fresh ones, so that a channel set by another program, or before the bot came back, counts.
+
+        While they cannot be read the last known ones hold: a log is better lost to noise than lost.
+        """
+        if trio.current_time() >= self._settings_rest_until:
+            try:
+                return await self._settings.fresh(self._guild_id)
+            except SettingsUnavailable:
+                self._settings_rest_until = trio.current_time() + SETTINGS_REST
+        return self._settings.snapshot(self._guild_id)
+
+    def _record(self, audit: ConfigAudit, settings: SettingsSnapshot) -> None:
         log.info(
             "a configuration change",
-            extra={"event": "config_audit", "guild_id": self._guild_id, "title": audit.title},
+            extra={
+                "event": "config_audit",
+                "guild_id": self._guild_id,
+                "title": audit.title,
+                "change": audit.description,
+            },
         )
+        for channel_id in audit.channels:
+            self._unusable.pop(channel_id, None)
         embed = self._embed(audit.title, audit.description, Colour.WARNING, "config")
-        for channel_id in channels:
+        for channel_id in audit.channels or _log_channel(settings):
             self._queue(channel_id, embed)
 
-    def _log(self, entry: LogEntry) -> None:
+    def _log(self, entry: LogEntry, settings: SettingsSnapshot) -> None:
         log.info(
             "an entry of the guild log",
             extra={
@@ -133,16 +158,12 @@ class GuildLog(Actor):
                 "level": entry.level.value,
             },
         )
-        wanted = self._settings.snapshot(self._guild_id).text("system", "log_level").lower()
+        wanted = settings.text("system", "log_level").lower()
         if entry.level in LEFT_OUT.get(wanted, ()):
             return
         embed = self._embed(entry.title, entry.description, COLOURS[entry.level], entry.source)
-        for channel_id in self._log_channel():
+        for channel_id in _log_channel(settings):
             self._queue(channel_id, embed)
-
-    def _log_channel(self) -> tuple[ChannelId, ...]:
-        channel = self._settings.snapshot(self._guild_id).snowflake("system", "log_channel_id")
-        return () if channel is None else (ChannelId(channel),)
 
     def _queue(self, channel_id: ChannelId, embed: Embed) -> None:
         if not self._is_usable(channel_id):
@@ -155,6 +176,10 @@ class GuildLog(Actor):
     def _is_usable(self, channel_id: ChannelId) -> bool:
         guild = self._guilds.get(self._guild_id)
         if guild is None or channel_id not in guild.channels:
+            log.warning(
+                "the log channel does not exist",
+                extra={"event": "guild_log_missing", "guild_id": self._guild_id, "channel_id": channel_id},
+            )
             return False
         return self._unusable.get(channel_id, -UNUSABLE_FOR) + UNUSABLE_FOR <= trio.current_time()
 
@@ -173,7 +198,10 @@ class GuildLog(Actor):
             return
         channel_id = self._waiting[0].channel_id
         embeds = self._take(channel_id)
-        self._sending = self.context.start(self._send, channel_id, OutgoingMessage(embeds=tuple(embeds)))
+        self._sent += 1
+        nonce = deterministic_nonce("guild_log", self._guild_id, str(self._clock.now()), self._sent)
+        message = OutgoingMessage(embeds=tuple(embeds), nonce=nonce)
+        self._sending = self.context.start(self._send, channel_id, message)
 
     def _take(self, channel_id: ChannelId) -> list[Embed]:
         most = MAX_EMBEDS if len(self._waiting) > ONE_BY_ONE else 1
@@ -194,7 +222,7 @@ class GuildLog(Actor):
         return embeds
 
     async def _send(self, channel_id: ChannelId, message: OutgoingMessage) -> None:
-        for attempt in range(ATTEMPTS):
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 await self._poster.create_message(channel_id, message)
                 break
@@ -205,7 +233,13 @@ class GuildLog(Actor):
                     "the guild log could not be written",
                     extra={"event": "guild_log_failed", "guild_id": self._guild_id, "error": str(error)},
                 )
-                if error.kind not in (DiscordErrorKind.SERVER, DiscordErrorKind.TRANSPORT):
+                if not error.transient or attempt == ATTEMPTS:
                     break
-            await trio.sleep(RETRY_AFTER * (attempt + 1))
+                wait = min(error.retry_after or 0.0, LONGEST_WAIT)
+            await trio.sleep(max(wait, RETRY_AFTER * attempt))
         self.context.tell_self(LogSent())
+
+
+def _log_channel(settings: SettingsSnapshot) -> tuple[ChannelId, ...]:
+    channel = settings.snowflake("system", "log_channel_id")
+    return () if channel is None else (ChannelId(channel),)

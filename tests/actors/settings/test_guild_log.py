@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
+from typing_extensions import override
 
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.supervision import ChildSpec
@@ -26,7 +27,10 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import pytest
+
     from alphapy.actors.kernel.registry import Registry
+    from alphapy.actors.settings.snapshot import SettingsSnapshot
     from alphapy.gateway.models.outgoing import OutgoingMessage
 
 GUILD = GuildId(100)
@@ -42,11 +46,13 @@ class Board:
     gate: trio.Event = attrs.field(factory=trio.Event)
     posted: list[list[str]] = attrs.field(factory=list)
     footers: list[str] = attrs.field(factory=list)
+    nonces: list[str | int | None] = attrs.field(factory=list)
     attempts: int = 0
 
     async def create_message(self, channel_id: ChannelId, message: OutgoingMessage) -> MessageId:
         await self.gate.wait()
         self.attempts += 1
+        self.nonces.append(message.nonce)
         if self.failures:
             raise DiscordError(kind=self.failures.pop(0), route="POST", message="no")
         assert channel_id == CHANNEL
@@ -145,4 +151,61 @@ async def test_a_channel_that_is_gone_gets_nothing() -> None:
     async with house(board, channel=999) as registry:
         registry.tell(LOG, audit(1))
         await trio.testing.wait_all_tasks_blocked()
+    assert board.attempts == 0
+
+
+async def test_what_another_program_set_counts(autojump_clock: trio.testing.MockClock) -> None:
+    """The snapshot says nothing: the settings were never read, or the bot has come back to the guild."""
+
+    class Stored(SettingsBoard):
+        @override
+        async def fresh(self, guild_id: GuildId, *, max_age: float = 2.0) -> SettingsSnapshot:
+            self.take_rows(GUILD, [("system", "log_channel_id", CHANNEL)])
+            return self.snapshot(guild_id)
+
+    board = Board()
+    board.gate.set()
+    guilds = GuildCache()
+    guilds.apply(decode("GUILD_CREATE", GUILD_CREATE))
+
+    def actor(context: Any) -> GuildLog:
+        settings = Stored(setting_registry(), registry)
+        return GuildLog(context, poster=board, settings=settings, guilds=guilds, clock=FakeClock())
+
+    async with running(guild_log=ChildSpec(factory=actor)) as registry:
+        registry.tell(LOG, audit(1))
+        await wait_until(lambda: board.titles == ["change 1"], what="the entry")
+
+
+async def test_a_channel_that_refused_is_tested_again_when_it_is_set_again() -> None:
+    board = Board(failures=[DiscordErrorKind.FORBIDDEN])
+    board.gate.set()
+    async with house(board) as registry:
+        registry.tell(LOG, audit(1))
+        await wait_until(lambda: board.attempts == 1, what="the refusal")
+        registry.tell(LOG, ConfigAudit(title="set again", description="", channels=(CHANNEL,)))
+        await wait_until(lambda: board.titles == ["set again"], what="the entry")
+
+
+async def test_a_rate_limit_is_waited_for_and_the_message_is_the_same_one() -> None:
+    board = Board(failures=[DiscordErrorKind.RATE_LIMITED])
+    board.gate.set()
+    async with house(board) as registry:
+        registry.tell(LOG, audit(1))
+        await wait_until(lambda: board.titles == ["change 1"], what="the entry")
+    assert board.attempts == 2
+    assert len(set(board.nonces)) == 1
+    assert board.nonces[0]
+
+
+async def test_a_log_channel_that_is_gone_is_said_in_the_process_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    board = Board()
+    async with house(board, channel=999) as registry:
+        registry.tell(LOG, audit(1))
+        await wait_until(
+            lambda: any(getattr(r, "event", "") == "guild_log_missing" for r in caplog.records),
+            what="the warning",
+        )
     assert board.attempts == 0
