@@ -113,22 +113,7 @@ class Service:
 
     def _build(self) -> None:
         catalogue = BuiltFeatures()
-        features = catalogue.build(
-            Wiring(
-                config=self.config,
-                clock=self.clock,
-                bus=self.registry,
-                pool=self.pool,
-                journal=self.journal,
-                calls=self.calls,
-                settings=self.settings,
-                running=self.registry,
-                guilds=self.guilds,
-                owners=self.owners,
-                catalogue=catalogue,
-                info=self.info,
-            )
-        )
+        features = catalogue.build(self._wiring(catalogue))
         self._first_messages = [told for feature in features for told in feature.first_messages]
         for feature in features:
             for actor in feature.actors:
@@ -175,6 +160,22 @@ class Service:
             ),
             self.calls,
             self.rng,
+        )
+
+    def _wiring(self, catalogue: BuiltFeatures) -> Wiring:
+        return Wiring(
+            config=self.config,
+            clock=self.clock,
+            bus=self.registry,
+            pool=self.pool,
+            journal=self.journal,
+            calls=self.calls,
+            settings=self.settings,
+            running=self.registry,
+            guilds=self.guilds,
+            owners=self.owners,
+            catalogue=catalogue,
+            info=self.info,
         )
 
     async def load_settings(self) -> None:
