@@ -53,22 +53,33 @@ class SessionStarts:
     def __init__(self) -> None:
         self.total: int | None = None
         self.remaining: int | None = None
+        self._reserved = 0
         self._reset_at = 0.0
 
-    def learn(self, limit: SessionStartLimit, now: float) -> None:
-        """Take over what Discord says."""
+    def learn(self, limit: SessionStartLimit, now: float, *, unseen: int = 0) -> None:
+        """Take over what Discord says, which may not know of ``unseen`` starts yet."""
         self.total = limit.total
-        self.remaining = max(0, limit.remaining)
+        self.remaining = max(0, limit.remaining - unseen)
         self._reset_at = now + limit.reset_after
 
     def delay(self, now: float) -> float:
-        """Seconds until a session may be started; 0.0 when it may now."""
+        """Seconds until one more session may be started; 0.0 when it may now."""
         self._roll_over(now)
-        return 0.0 if self.remaining is None or self.remaining > 0 else self._reset_at - now
+        free = self.remaining is None or self.remaining > self._reserved
+        return 0.0 if free else self._reset_at - now
+
+    def reserve(self) -> None:
+        """Set one start aside, for :meth:`used` or :meth:`give_back`."""
+        self._reserved += 1
+
+    def give_back(self) -> None:
+        """A start that was set aside is not used."""
+        self._reserved -= 1
 
     def used(self, now: float) -> None:
-        """Note a session start."""
+        """Note the start of a session, set aside before."""
         self._roll_over(now)
+        self._reserved -= 1
         if self.remaining is not None:
             self.remaining = max(0, self.remaining - 1)
 
@@ -95,11 +106,13 @@ class Permit:
     def __init__(self, queue: IdentifyQueue, bucket: _Bucket) -> None:
         self._queue = queue
         self._bucket = bucket
+        self._used = False
         self._returned = False
 
     def used(self) -> None:
         """IDENTIFY is being sent now."""
         now = trio.current_time()
+        self._used = True
         self._bucket.free_at = now + IDENTIFY_EVERY
         self._queue.note_identify(now)
 
@@ -107,6 +120,8 @@ class Permit:
         """Let the next shard of the bucket have its turn."""
         if not self._returned:
             self._returned = True
+            if not self._used:
+                self._queue.note_unused()
             self._bucket.turn.release()
 
 
@@ -117,13 +132,24 @@ class IdentifyQueue:
         self._max_concurrency = max(1, max_concurrency)
         self._buckets: dict[int, _Bucket] = {}
         self._starts = SessionStarts()
+        self._changed = trio.Event()
         self._waiting = 0
         self._identified = 0
 
-    def learn(self, limit: SessionStartLimit) -> None:
-        """Take over what GET /gateway/bot says; to be called with every answer."""
+    @property
+    def identified(self) -> int:
+        """How many sessions were started so far."""
+        return self._identified
+
+    def learn(self, limit: SessionStartLimit, *, asked_at: int | None = None) -> None:
+        """Take over what GET /gateway/bot says; to be called with every answer.
+
+        ``asked_at`` is :attr:`identified` when it was asked: what was started since may not be in the answer.
+        """
+        unseen = 0 if asked_at is None else self._identified - asked_at
         self._max_concurrency = max(1, limit.max_concurrency)
-        self._starts.learn(limit, trio.current_time())
+        self._starts.learn(limit, trio.current_time(), unseen=unseen)
+        self._wake()
         if limit.remaining <= limit.total * _NEARLY_SPENT:
             _log.warning(
                 "Few gateway session starts are left",
@@ -141,26 +167,42 @@ class IdentifyQueue:
         self._waiting += 1
         try:
             await bucket.turn.acquire()
-            permit = Permit(self, bucket)
             try:
                 await trio.sleep_until(bucket.free_at)
-                while (delay := self._starts.delay(trio.current_time())) > 0:
-                    _log.error(
-                        "No gateway session starts are left: waiting for Discord's limit to reset",
-                        extra={"event": "session_start_limit", "shard": shard_id, "wait": round(delay)},
-                    )
-                    await trio.sleep(delay)
+                await self._wait_for_start(shard_id)
             except BaseException:
-                permit.give_back()
+                bucket.turn.release()
                 raise
         finally:
             self._waiting -= 1
-        return permit
+        self._starts.reserve()
+        return Permit(self, bucket)
+
+    async def _wait_for_start(self, shard_id: int) -> None:
+        """Until one of the day's starts is neither used nor set aside for another shard."""
+        while (delay := self._starts.delay(trio.current_time())) > 0:
+            if not self._starts.remaining:
+                _log.error(
+                    "No gateway session starts are left: waiting for Discord's limit to reset",
+                    extra={"event": "session_start_limit", "shard": shard_id, "wait": round(delay)},
+                )
+            with trio.move_on_after(delay):
+                await self._changed.wait()
 
     def note_identify(self, now: float) -> None:
         """Count an identify against the daily limit."""
         self._identified += 1
         self._starts.used(now)
+
+    def note_unused(self) -> None:
+        """A turn was given back: its start is free for another shard."""
+        self._starts.give_back()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have those who wait for a start look again."""
+        self._changed.set()
+        self._changed = trio.Event()
 
     def statistics(self) -> IdentifyStatistics:
         """The queue as it is now."""

@@ -66,15 +66,16 @@ class Shards:
             for shard in self._shards:
                 nursery.start_soon(shard.run, name=f"shard {shard.shard_id}")
 
-    def learn(self, info: GatewayInfo) -> None:
-        """Take the session start limit that Discord told."""
+    def learn(self, info: GatewayInfo, *, asked_at: int | None = None) -> None:
+        """Take the session start limit that Discord told; ``asked_at`` as in IdentifyQueue.learn."""
         self._identify.learn(
             SessionStartLimit(
                 total=info.total,
                 remaining=info.remaining,
                 reset_after=info.reset_after,
                 max_concurrency=info.max_concurrency,
-            )
+            ),
+            asked_at=asked_at,
         )
 
     def rewind(self, shard_id: int, seq: int) -> None:
@@ -115,8 +116,9 @@ class Shards:
         plan = self._plan
 
         async def find_gateway() -> str:
+            asked_at = self._identify.identified
             info = await self._gateways.gateway()
-            self.learn(info)
+            self.learn(info, asked_at=asked_at)
             return plan.url or info.url
 
         return Shard(

@@ -96,6 +96,40 @@ def test_news_of_the_limit_replace_what_was_counted() -> None:
     assert starts.delay(40.0) == 60.0
     starts.learn(SessionStartLimit(total=10, remaining=3, reset_after=100), 40.0)
     assert starts.delay(40.0) == 0.0
+    starts.reserve()
     starts.used(40.0)
     assert starts.remaining == 2
     assert starts.resets_in(50.0) == 90.0
+
+
+async def test_shards_side_by_side_share_the_last_starts(autojump_clock: trio.testing.MockClock) -> None:
+    """A turn sets a start aside: what another shard is about to use is not there any more."""
+    queue = IdentifyQueue()
+    queue.learn(SessionStartLimit(total=1000, remaining=2, reset_after=7200, max_concurrency=16))
+    assert sorted((await all_of(queue, 3, ready_after=1)).values()) == [0, 0, 7200]
+
+
+async def test_a_start_that_was_set_aside_and_not_used_is_free_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    queue = IdentifyQueue()
+    queue.learn(SessionStartLimit(total=1000, remaining=1, reset_after=7200, max_concurrency=16))
+    permit = await queue.acquire(0)
+    with trio.move_on_after(1) as waiting:
+        await queue.acquire(1)
+    assert waiting.cancelled_caught
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(queue.acquire, 1)
+        await trio.testing.wait_all_tasks_blocked()
+        permit.give_back()
+    assert trio.current_time() < 10
+
+
+async def test_an_answer_does_not_bring_back_what_was_started_meanwhile(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    queue = IdentifyQueue()
+    asked_at = queue.identified
+    (await queue.acquire(0)).used()
+    queue.learn(SessionStartLimit(total=1000, remaining=2, reset_after=7200), asked_at=asked_at)
+    assert queue.statistics().remaining == 1
