@@ -51,6 +51,8 @@ class Bounds:
     choices: tuple[str, ...] = ()
     max_items: int = 50
     trimmed: bool = False
+    blank_clears: bool = False
+    """Whether a text of white space alone clears the override."""
 
 
 class Unfit(Exception):
@@ -144,6 +146,8 @@ def _write_str(bounds: Bounds, value: object) -> str | None:
     text = well_formed(value)
     if bounds.trimmed:
         text = text.strip()
+    if bounds.blank_clears and not text.strip():
+        return None
     if bounds.choices and text not in bounds.choices:
         raise Unfit("one of " + ", ".join(bounds.choices))
     if not bounds.min_length <= len(text) <= bounds.max_length:

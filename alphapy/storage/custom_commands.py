@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _COLUMNS = """
     id, name, trigger_type, trigger_value, response, coalesce(enabled, true), coalesce(case_sensitive, false),
     coalesce(delete_trigger, false), coalesce(reply_to_user, true), coalesce(uses, 0), created_by,
-    (extract(epoch FROM coalesce(updated_at, 'epoch'::timestamptz)) * 1000)::bigint
+    CASE WHEN isfinite(updated_at) AND updated_at > 'epoch'
+         THEN (extract(epoch FROM updated_at) * 1000)::bigint ELSE 0 END
 """
 
 
@@ -122,10 +123,10 @@ async def delete(tx: Transaction, guild_id: GuildId, command_id: int) -> str | N
 
 
 async def count_uses(tx: Transaction, guild_id: GuildId, uses: Mapping[int, int]) -> None:
-    """Add to the use counters, by command id."""
+    """Add to the use counters, by command id; a counter stops at the end of its column's range."""
     await tx.execute(
         """
-        UPDATE custom_commands AS c SET uses = coalesce(c.uses, 0) + d.delta
+        UPDATE custom_commands AS c SET uses = least(coalesce(c.uses, 0)::bigint + d.delta, 2147483647)::int
         FROM unnest(%s::int[], %s::int[]) AS d(id, delta)
         WHERE c.guild_id = %s AND c.id = d.id
         """,

@@ -294,3 +294,13 @@ def test_a_step_of_the_escalation_may_hold_anything() -> None:
     escalation = registry().definition("automod", "escalation")
     with pytest.raises(InvalidSetting):
         escalation.canonical([{"points": 1, "action": ["warn"]}])
+
+
+@pytest.mark.parametrize("key", ["with_inviter_template", "no_inviter_template"])
+def test_a_blank_template_clears(key: str) -> None:
+    template = registry().definition("invites", key)
+    assert template.canonical(" \n ") is None
+    assert template.canonical("") is None
+    assert template.canonical(" {member} ") == " {member} "
+    with pytest.raises(InvalidSetting):
+        template.canonical("x" * 1901)

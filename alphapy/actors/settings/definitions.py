@@ -183,6 +183,7 @@ def _reminders_and_invites() -> tuple[SettingDef, ...]:
             "{member} joined, invited by {inviter}, who now has {count} invites.",
             "a join whose inviter is known",
             max_length=TEMPLATE_LIMIT,
+            blank_clears=True,
         ),
         _text(
             "invites",
@@ -190,6 +191,7 @@ def _reminders_and_invites() -> tuple[SettingDef, ...]:
             "{member} joined. Who invited them is not known.",
             "a join whose inviter is not known",
             max_length=TEMPLATE_LIMIT,
+            blank_clears=True,
         ),
     )
 
