@@ -18,7 +18,7 @@ help:  ## list the commands
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Alphapy needs Python 3.11 or newer; none was found. Install it, or run: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@echo "→ creating $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "The environment could not be made. On Debian and Ubuntu, install python3-venv first."; exit 1; }
 
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@echo "→ installing the locked packages (a minute the first time)"
