@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -13,16 +13,19 @@ from alphapy.environment import Secret
 from alphapy.gateway.codec import Compression
 from alphapy.gateway.events import GuildMembersChunk, MessageCreate, decode
 from alphapy.gateway.guilds import CACHED_EVENTS, ChangeKind, GuildCache
-from alphapy.gateway.opcodes import ALPHAPY_INTENTS
+from alphapy.gateway.opcodes import ALPHAPY_INTENTS, Intents
 from alphapy.gateway.reconnect import FatalClose
 from alphapy.gateway.shard import Dispatch, Shard, ShardState
-from alphapy.pure.ids import ChannelId, GuildId
+from alphapy.pure.ids import ChannelId, GuildId, UserId
 from alphapy.sandbox.faults import GatewayFault
 from alphapy.sandbox.tuning import Tuning
 from tests.sandbox.clients import Running
 from tests.sandbox.clients import running as sandbox_running
 from tests.support.shards import QUICK, HastyQueue
 from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BRISK = Tuning(identify_window=0.0, heartbeat_interval=0.2)
 
@@ -36,6 +39,7 @@ class Bot:
         self.changes: list[ChangeKind] = []
         self.cache = GuildCache()
         self.chunks: list[GuildMembersChunk] = []
+        self.on_bytes: Callable[[Dispatch], None] = lambda _dispatch: None
         self._here = here
         chosen: dict[str, Any] = {"token": Secret(here.demo.token), "intents": ALPHAPY_INTENTS} | options
         self.shard = Shard(
@@ -54,6 +58,7 @@ class Bot:
     async def _note(self, dispatch: Dispatch) -> None:
         await trio.lowlevel.checkpoint()
         self.names.append(dispatch.name)
+        self.on_bytes(dispatch)
         if dispatch.name in CACHED_EVENTS:
             self.changes.append(self.cache.apply(decode(dispatch.name, dispatch.data)).kind)
         elif dispatch.name == "MESSAGE_CREATE":
@@ -154,15 +159,69 @@ async def test_the_cache_knows_the_demo_guild() -> None:
         await bot.shard.stop()
 
 
+def crowd(here: Running, count: int) -> list[int]:
+    """Further members of the demo guild."""
+    world = here.demo.world
+    users = [world.users.create(f"guest{number}") for number in range(count)]
+    for user in users:
+        world.members.join(here.demo.guild_id, user)
+    return users
+
+
 async def test_members_come_in_chunks() -> None:
     async with sandbox_running(BRISK) as here, trio.open_nursery() as nursery:
+        guests = crowd(here, 2200)
+        guild = here.demo.world.guilds.get(here.demo.guild_id)
         bot = Bot(here)
         nursery.start_soon(bot.shard.run)
         await bot.ready()
-        assert await bot.shard.request_members(GuildId(here.demo.guild_id), nonce="who")
-        await wait_until(lambda: bool(bot.chunks))
-        assert bot.chunks[0].nonce == "who"
-        assert len(bot.chunks[0].members) == 6
+        assert await bot.shard.request_members(GuildId(guild.id), nonce="who")
+        await wait_until(lambda: len(bot.chunks) == 3)
+        assert [(one.chunk_index, one.chunk_count, one.nonce) for one in bot.chunks] == [
+            (0, 3, "who"),
+            (1, 3, "who"),
+            (2, 3, "who"),
+        ]
+        assert [len(one.members) for one in bot.chunks] == [1000, 1000, 206]
+        assert {member.user.id for one in bot.chunks for member in one.members if member.user} == {
+            *guild.members
+        }
+
+        assert await bot.shard.request_members(GuildId(guild.id), query="gra", limit=5, nonce="prefix")
+        await wait_until(lambda: len(bot.chunks) == 4)
+        assert [member.user.username for member in bot.chunks[-1].members if member.user] == ["grace"]
+
+        stranger = 42
+        wanted = [UserId(user) for user in (*guests[:3], stranger)]
+        assert await bot.shard.request_members(GuildId(guild.id), user_ids=wanted, nonce="these")
+        await wait_until(lambda: len(bot.chunks) == 5)
+        assert {member.user.id for member in bot.chunks[-1].members if member.user} == {*guests[:3]}
+        assert list(bot.chunks[-1].not_found) == [stranger]
+        await bot.shard.stop()
+
+
+@pytest.mark.parametrize("compression", Compression)
+async def test_a_guild_of_many_megabytes_arrives_whole(compression: Compression) -> None:
+    """With every member in it: the largest payload that Discord has for a bot."""
+    async with sandbox_running(Tuning(identify_window=0.0)) as here, trio.open_nursery() as nursery:
+        crowd(here, 25_000)
+        sizes: list[int] = []
+        bot = Bot(
+            here,
+            compression=compression,
+            intents=ALPHAPY_INTENTS | Intents.GUILD_MEMBERS | Intents.GUILD_PRESENCES,
+        )
+        bot.on_bytes = lambda dispatch: sizes.append(len(bytes(dispatch.data)))
+        nursery.start_soon(bot.shard.run)
+        await bot.ready()
+        assert 5 * 2**20 < max(sizes) < 16 * 2**20
+        guild = bot.cache.get(GuildId(here.demo.guild_id))
+        assert guild is not None
+        assert guild.member_count == 25_006
+        here.person("ada").say(here.channel(), "and on")
+        await wait_until(lambda: bot.said == ["and on"])
+        statistics = bot.shard.statistics()
+        assert (statistics.reconnects, dict(statistics.malformed)) == (0, {})
         await bot.shard.stop()
 
 
