@@ -166,7 +166,6 @@ async def scene(ground: Ground, folder: Path) -> AsyncIterator[Scene]:
             "DATABASE_URL": ground.url,
             "DISCORD_API_BASE": sandbox.api_base,
             "HOST": "127.0.0.1",
-            "PORT": "0",
             "LOG_LEVEL": "ERROR",
             "ALPHAPY_DATA_DIR": str(folder),
         }

@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from alphapy.bot_process import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 STOP_WITHIN = 30.0
 """Seconds that the bot may take to stop; it says itself that it ends after 25."""
+
+
+UP_WITHIN = 20.0
+"""Seconds that a new process may take to answer HTTP."""
 
 
 class StopTooSlow(Exception):
@@ -35,6 +41,7 @@ class Bot:
         self._changed = trio.lowlevel.ParkingLot()
         self._stopping = False
         self._replacing = False
+        self._port = 0
         self.starts = 0
         self.kills = 0
         self.deaths: list[int] = []
@@ -69,7 +76,7 @@ class Bot:
         if process is not None and process.pid in self._ending:
             await process.wait()
 
-    async def deploy(self, *, overlapping: bool, lag: float = 1.0) -> None:
+    async def deploy(self, *, overlapping: bool) -> None:
         """Replace the process: by one that is already waiting, or by one that is started afterwards."""
         old = self._current
         assert old is not None
@@ -78,7 +85,7 @@ class Bot:
             self._replacing = True
             self._current = await self._start()
             self._changed.unpark_all()
-            await trio.sleep(lag)
+            await self._wait_up()
         await self._terminate(old)
         self._replacing = False
 
@@ -98,6 +105,18 @@ class Bot:
             return "\n".join(self._log.read_text("utf-8", errors="replace").splitlines()[-lines:])
         except OSError:
             return "(no log)"
+
+    async def _wait_up(self) -> None:
+        """Return once the new process answers HTTP: a rolling deployment ends the old one only then."""
+        with trio.move_on_after(UP_WITHIN):
+            while True:
+                try:
+                    stream = await trio.open_tcp_stream("127.0.0.1", self._port)
+                except OSError:
+                    await trio.sleep(0.02)
+                else:
+                    await stream.aclose()
+                    return
 
     async def _terminate(self, process: trio.Process) -> None:
         asked = trio.current_time()
@@ -136,11 +155,12 @@ class Bot:
 
     async def _start(self) -> trio.Process:
         self.starts += 1
+        self._port = free_port()
         with self._log.open("ab") as log:
             process = await trio.lowlevel.open_process(
                 [sys.executable, "-m", "alphapy", "run"],
                 cwd=self._tree,
-                env={**os.environ, **self._environment},
+                env={**os.environ, **self._environment, "PORT": str(self._port)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

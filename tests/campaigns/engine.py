@@ -91,7 +91,6 @@ class Round:
             "DATABASE_URL": self._ground.url,
             "DISCORD_API_BASE": sandbox.api_base,
             "HOST": "127.0.0.1",
-            "PORT": "0",
             "DATABASE_POOL_MIN": "1",
             "DATABASE_POOL_MAX": "6",
             "APP_ENV": "development",

@@ -6,6 +6,8 @@ from statistics import quantiles
 from typing import TYPE_CHECKING
 
 from alphapy.sandbox.world.interactions import State
+from tests.campaigns.plan import Kind
+from tests.campaigns.verdict import is_hopeless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,9 +35,11 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     yield f"  {'':<12}{'expected':>9}{'found':>9}{'lost':>7}{'doubled':>9}{'unexpected':>12}"
     for c in verdict.counts:
         yield f"  {c.what:<12}{c.expected:>9}{c.found:>9}{c.lost:>7}{c.doubled:>9}{c.unexpected:>12}"
+    if verdict.excused:
+        yield f"  {verdict.excused} messages were written while Discord had forgotten the session"
     yield _slash_line(verdict)
     yield f"  answers after   {_times(_delays(verdict))}"
-    yield f"  away            {_times(evidence.town.gaps)}"
+    yield f"  away            {_times([gap.seconds for gap in evidence.town.gaps])}"
     if evidence.bot.stops:
         yield f"  SIGTERM to end  {_times(evidence.bot.stops)}"
     for problem in verdict.problems:
@@ -44,11 +48,15 @@ def _lines(verdict: Verdict) -> Iterator[str]:
 
 
 def _slash_line(verdict: Verdict) -> str:
-    uses = verdict.evidence.uses
+    evidence = verdict.evidence
+    uses = evidence.uses
     failed = sum(use.failed for use in uses)
     thinking = sum(use.view.state is State.THINKING for use in uses)
-    times = _times(list(verdict.evidence.town.acknowledged.values()))
+    times = _times(list(evidence.town.acknowledged.values()))
     counts = f"{len(uses)} used, {failed} without a response, {thinking} unfinished"
+    if evidence.plan.kind is Kind.DEPLOY:
+        hopeless = sum(is_hopeless(use, evidence.town) for use in uses)
+        counts += f" ({hopeless} while no process ran)"
     return f"  slash commands  {counts}; first sign {times}"
 
 

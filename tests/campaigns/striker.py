@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import trio
 
-from alphapy.sandbox.faults import RestFault
+from alphapy.sandbox.faults import ArmedGatewayFault, RestFault
 from tests.campaigns.ground import COMMITTING, WRITTEN
 from tests.campaigns.making import DELETE, SEND
 from tests.campaigns.plan import Deploy, Kill, OnGateway, OnRest, Point, Restart, SlowDisk
@@ -45,6 +45,7 @@ class Striker:
         self._ground = ground
         self._faults = faults
         self._busy: trio.Event | None = None
+        faults.on_struck(self._note_refusal)
         self.struck: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
 
@@ -73,6 +74,10 @@ class Striker:
             nursery.start_soon(self._carry_out, blow, self._busy)
             return
         self.struck[str(blow)] += 1
+
+    def _note_refusal(self, fault: object) -> None:
+        if isinstance(fault, ArmedGatewayFault) and not fault.resumable:
+            self._town.refusals.append(trio.current_time())
 
     async def settle(self) -> None:
         """Return once nothing is being struck and the bot is connected."""

@@ -9,10 +9,11 @@ from typing import Any
 import attrs
 
 from tests.campaigns.bot import Bot
+from tests.campaigns.expected import expectations
 from tests.campaigns.plan import Kind, Plan, Rule, Say
 from tests.campaigns.records import Books
 from tests.campaigns.town import Town
-from tests.campaigns.verdict import Evidence, Verdict, expectations, judge, still_missing
+from tests.campaigns.verdict import Evidence, Verdict, judge, still_missing
 
 HELLO = Rule(name="Hello", kind="exact", trigger="!hello", words="hello")
 HUSH = Rule(name="hush", kind="contains", trigger="password", words="no", delete_trigger=True, reply=False)

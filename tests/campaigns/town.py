@@ -33,6 +33,19 @@ class Said:
 
 
 @attrs.frozen
+class Gap:
+    """A time without the bot."""
+
+    left: float
+    back: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it was."""
+        return self.back - self.left
+
+
+@attrs.frozen
 class Answer:
     """A message that the bot has posted by itself: which rule, which use, where, in answer to what."""
 
@@ -81,9 +94,10 @@ class Town:
         self.deleted: dict[int, float] = {}
         self.acknowledged: dict[int, float] = {}
         """By interaction: the seconds until the bot's first sign."""
-        self.gaps: list[float] = []
-        """Seconds of each time without the bot, so far as they are over."""
+        self.gaps: list[Gap] = []
         self._left: float | None = None
+        self.refusals: list[float] = []
+        """When Discord refused to resume a session."""
         world.feed.listen(self._on_happening)
 
     def _build_guild(self, number: int, channels: int) -> None:
@@ -154,5 +168,5 @@ class Town:
         elif happening.name == "BOTS_CHANGED" and not self.online:
             self._left = now
         elif happening.name == "BOTS_CHANGED" and self._left is not None:
-            self.gaps.append(now - self._left)
+            self.gaps.append(Gap(self._left, now))
             self._left = None

@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tests.campaigns.bot import Bot
-from tests.campaigns.model import answering
-from tests.campaigns.plan import Confirmed, Kind, Plan, Rule
+from tests.campaigns.expected import Expected, due, expectations, key_of, key_of_answer
+from tests.campaigns.plan import Kind, Plan
 from tests.campaigns.records import Books
-from tests.campaigns.town import Said, Town
+from tests.campaigns.town import Town
 from tests.campaigns.using import Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tests.campaigns.town import Answer
 
 LISTED = 4
 LONGEST = 300
 """Examples of each kind of problem that are printed, and their characters."""
+
+
+LATE = 2.5
+"""Seconds after which an interaction that reaches the bot has too little time left to be answered."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,16 +42,6 @@ class Evidence:
     trouble: Sequence[str]
     exit_code: int
     seconds: float
-
-
-@attrs.frozen(kw_only=True)
-class Expected:
-    """A message that must be answered, by which rule; and how, in words, after the number of the use."""
-
-    said: Said
-    rule: Rule
-    channel_id: int
-    words: str
 
 
 @attrs.frozen(kw_only=True)
@@ -70,6 +63,8 @@ class Verdict:
     evidence: Evidence
     counts: Sequence[Count]
     problems: Sequence[str]
+    excused: int = 0
+    """Messages that nobody can have seen, and that were not answered."""
 
     @property
     def passed(self) -> bool:
@@ -77,24 +72,15 @@ class Verdict:
         return not self.problems
 
 
-def expectations(plan: Plan, town: Town) -> list[Expected]:
-    """What the messages said so far must lead to, in their order."""
-    added: dict[int, list[Rule]] = {number: list(plan.rules) for number in range(plan.guilds)}
-    later = {(act.guild, act.rule.name): act.rule for act in plan.acts if isinstance(act, Confirmed)}
-    for (guild, _), rule in later.items():
-        added[guild].append(rule)  # its trigger is said only once it is confirmed
-    found = []
-    for said in town.said:
-        chosen = answering(added[said.act.guild], said.act.content)
-        if chosen is not None:
-            words = chosen.answer(town.author(said.act))
-            found.append(Expected(said=said, rule=chosen, channel_id=town.place(said.act), words=words))
-    return found
+def is_hopeless(use: Use, town: Town) -> bool:
+    """Whether no process was connected in time to answer an interaction within Discord's three seconds."""
+    created = use.view.interaction.created
+    return use.failed and any(gap.left <= created + LATE and created + LATE <= gap.back for gap in town.gaps)
 
 
 def still_missing(plan: Plan, town: Town, books: Books) -> bool:
     """Whether something that must happen has not happened yet."""
-    wanted = expectations(plan, town)
+    wanted = due(plan, town)
     return (
         len(town.answers) < len(wanted)
         or books.effects.get("pending", 0) > 0
@@ -105,11 +91,12 @@ def still_missing(plan: Plan, town: Town, books: Books) -> bool:
 
 def judge(evidence: Evidence) -> Verdict:
     """Compare what was expected with what was found."""
-    wanted = expectations(evidence.plan, evidence.town)
+    wanted = due(evidence.plan, evidence.town)
     court = _Court(evidence, wanted)
     counts = [court.answers(), court.uses(), court.deletions(), court.toggles()]
     problems = [*evidence.trouble, *court.problems, *court.rest()]
-    return Verdict(evidence=evidence, counts=counts, problems=problems)
+    excused = len(expectations(evidence.plan, evidence.town)) - len(wanted)
+    return Verdict(evidence=evidence, counts=counts, problems=problems, excused=excused)
 
 
 class _Court:
@@ -123,17 +110,17 @@ class _Court:
 
     def answers(self) -> Count:
         """Every expected answer once, and no other."""
-        due = Counter(_due(expected) for expected in self._wanted)
-        given = Counter(_given(answer) for answer in self._town.answers)
-        lost, extra = due - given, given - due
-        doubled = {key: count for key, count in extra.items() if key in due}
-        unexpected = {key: count for key, count in extra.items() if key not in due}
+        wanted = Counter(map(key_of, self._wanted))
+        given = Counter(map(key_of_answer, self._town.answers))
+        lost, extra = wanted - given, given - wanted
+        doubled = {key: count for key, count in extra.items() if key in wanted}
+        unexpected = {key: count for key, count in extra.items() if key not in wanted}
         self._list("not answered", lost)
         self._list("answered more than once", doubled)
         self._list("answered although nothing asked for it", unexpected)
         return Count(
             what="answers",
-            expected=due.total(),
+            expected=wanted.total(),
             found=given.total(),
             lost=lost.total(),
             doubled=sum(doubled.values()),
@@ -143,33 +130,34 @@ class _Court:
     def uses(self) -> Count:
         """The counters agree with the messages, and each number was told once."""
         books = self._evidence.books
-        due = Counter((e.said.act.guild, e.rule.name.lower()) for e in self._wanted)
+        wanted = Counter((e.said.act.guild, e.rule.name.lower()) for e in self._wanted)
         written = Counter({key: uses for key, uses in books.uses.items() if uses})
-        self._list("uses missing in the database", due - written)
-        self._list("uses too many in the database", written - due)
-        self._numbers(due)
+        self._list("uses missing in the database", wanted - written)
+        self._list("uses too many in the database", written - wanted)
+        self._numbers(wanted)
         return Count(
             what="uses",
-            expected=due.total(),
+            expected=wanted.total(),
             found=written.total(),
-            lost=(due - written).total(),
-            doubled=(written - due).total(),
+            lost=(wanted - written).total(),
+            doubled=(written - wanted).total(),
         )
 
     def deletions(self) -> Count:
         """Every trigger that is to be deleted is gone, and no other message."""
-        due = {e.said.message_id for e in self._wanted if e.rule.delete_trigger}
+        wanted = {e.said.message_id for e in self._wanted if e.rule.delete_trigger}
         gone = set(self._town.deleted)
-        if due - gone:
-            self.problems.append(f"{len(due - gone)} triggers were not deleted: {_some(due - gone)}")
-        if gone - due:
-            self.problems.append(f"{len(gone - due)} messages were deleted by mistake: {_some(gone - due)}")
+        left, mistaken = wanted - gone, gone - wanted
+        if left:
+            self.problems.append(f"{len(left)} triggers were not deleted: {_some(left)}")
+        if mistaken:
+            self.problems.append(f"{len(mistaken)} messages were deleted by mistake: {_some(mistaken)}")
         return Count(
             what="deletions",
-            expected=len(due),
+            expected=len(wanted),
             found=len(gone),
-            lost=len(due - gone),
-            unexpected=len(gone - due),
+            lost=len(left),
+            unexpected=len(mistaken),
         )
 
     def toggles(self) -> Count:
@@ -219,14 +207,14 @@ class _Court:
     def _interactions(self) -> Iterator[str]:
         if self._evidence.plan.kind is not Kind.DEPLOY:
             return
-        failed = [use for use in self._evidence.uses if use.failed]
+        failed = [use for use in self._evidence.uses if use.failed and not is_hopeless(use, self._town)]
         if failed:
             yield f"{len(failed)} interactions failed: " + _some(f"{u.act.path}" for u in failed)
         refused = [use for use in self._evidence.uses if use.title == "That did not work"]
         if refused:
             yield f"{len(refused)} interactions were refused: " + _some(f"{u.act.path}" for u in refused)
 
-    def _numbers(self, due: Mapping[tuple[int, str], int]) -> None:
+    def _numbers(self, wanted: Mapping[tuple[int, str], int]) -> None:
         """The numbers that members were told are 1 to n, each once."""
         guild_of = {
             channel: number for number, channels in enumerate(self._town.channels) for channel in channels
@@ -234,7 +222,7 @@ class _Court:
         told: dict[tuple[int, str], list[int]] = {}
         for answer in self._town.answers:
             told.setdefault((guild_of[answer.channel_id], answer.rule.lower()), []).append(answer.use)
-        for key, count in due.items():
+        for key, count in wanted.items():
             numbers = sorted(told.get(key, ()))
             if len(numbers) == count and numbers != list(range(1, count + 1)):
                 self.problems.append(f"guild {key[0]}: {key[1]} told the numbers {numbers}")
@@ -242,17 +230,6 @@ class _Court:
     def _list(self, what: str, found: Mapping[Any, int]) -> None:
         if found:
             self.problems.append(f"{sum(found.values())} {what}: {_some(found)}")
-
-
-def _due(expected: Expected) -> tuple[object, ...]:
-    """What identifies an answer: a reply by what it answers, any other by where it stands."""
-    rule, said = expected.rule, expected.said
-    asked = said.message_id if rule.reply else 0
-    return (expected.channel_id, asked, rule.name, expected.words)
-
-
-def _given(answer: Answer) -> tuple[object, ...]:
-    return (answer.channel_id, answer.reply_to or 0, answer.rule, answer.words)
 
 
 def _some(found: Iterable[object]) -> str:
