@@ -101,6 +101,9 @@ class Api:
             return _json({"message": words, "code": 0}, found, {})
         exchange.route, exchange.parameters = found
         exchange.application = self._authenticated(exchange.route, request.headers)
+        # Read before anything is refused, so that the log of requests is whole.
+        exchange.reason = _reason(request.headers)
+        readable = await self._read_body(exchange, request)
         fault = self._faults.for_request(exchange.route.key, exchange.parameters)
         if fault is not None:
             early = await self._struck(fault)
@@ -111,8 +114,8 @@ class Api:
             exchange.headers = verdict.headers(self._world.ids.now().timestamp())
             if not verdict.allowed:
                 return _limited(verdict, exchange.headers)
-        exchange.reason = _reason(request.headers)
-        await self._read_body(exchange, request)
+        if not readable:
+            raise refused(Code.INVALID_JSON)
         answer = await self._handled(exchange)
         exchange.answer = answer.body
         if fault is not None and fault.kind is RestFault.LOST_ANSWER:
@@ -158,7 +161,8 @@ class Api:
             self._world.monotonic(), client, route.key, exchange.parameters, exempt=route.exempt
         )
 
-    async def _read_body(self, exchange: _Exchange, request: Request) -> None:
+    async def _read_body(self, exchange: _Exchange, request: Request) -> bool:
+        """Whether the body can be read, or there is none."""
         if request.mimetype == "multipart/form-data":
             form = await request.form
             exchange.uploads = await _uploads(request)
@@ -168,11 +172,12 @@ class Api:
         else:
             raw = await request.get_data(as_text=False)
         if not raw:
-            return
+            return True
         try:
             exchange.body = msgspec.json.decode(raw)
         except msgspec.DecodeError:
-            raise refused(Code.INVALID_JSON) from None
+            return False
+        return True
 
     async def _handled(self, exchange: _Exchange) -> Answer:
         route = exchange.route
