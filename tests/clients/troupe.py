@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,8 +189,3 @@ def populate(demo: Demo) -> tuple[int, ...]:
     )
     demo.channels["vault"] = int(vault["id"])
     return tuple(crowd)
-
-
-def python(module: str) -> list[str]:
-    """The command line of a bot that is a Python module."""
-    return [sys.executable, "-m", module]

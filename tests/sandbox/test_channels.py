@@ -128,3 +128,24 @@ async def test_an_answer_passes_the_edge_and_a_callback_tells_of_no_bucket() -> 
         assert (answer.headers["via"], "x-ratelimit-bucket" in answer.headers) == ("1.1 google", True)
         lost = await here.rest.post("/interactions/1/token/callback", json={"type": 5})
         assert (lost.status_code, "x-ratelimit-bucket" in lost.headers) == (404, False)
+
+
+async def test_roles_are_moved_below_ones_own_and_the_others_may_be_named() -> None:
+    async with running(UNLIMITED) as here, gateway(here) as bot:
+        await bot.login()
+        at = f"/guilds/{here.demo.guild_id}/roles"
+        fresh = (await here.rest.post(at, json={"name": "fresh"})).json()
+        told = {(await bot.until("GUILD_ROLE_UPDATE"))["role"]["name"] for _ in range(4)}
+        assert told == {"Member", "Moderator", "Administrator", "Alphapy"}
+        before = {role["name"]: role for role in (await here.rest.get(at)).json()}
+        assert (before["fresh"]["position"], before["Alphapy"]["position"]) == (1, 5)
+        stay = [{"id": role["id"], "position": role["position"]} for role in before.values()]
+        assert (await here.rest.patch(at, json=stay)).status_code == 200
+        for role_id, position in ((fresh["id"], 6), (before["Alphapy"]["id"], 1)):
+            order = [{"id": before["Member"]["id"], "position": 1}, {"id": role_id, "position": position}]
+            assert _code(await here.rest.patch(at, json=order)) == (403, 50013)
+        after = {role["name"]: role["position"] for role in (await here.rest.get(at)).json()}
+        assert after == {name: role["position"] for name, role in before.items()}
+        moved = (await here.rest.patch(at, json=[{"id": fresh["id"], "position": 2}])).json()
+        assert next(role["position"] for role in moved if role["id"] == fresh["id"]) == 2
+        assert (await bot.until("GUILD_ROLE_UPDATE"))["role"]["name"] == "fresh"

@@ -40,17 +40,19 @@ class Roles:
         return role
 
     def create(self, by: int, guild_id: int, body: JSON, *, reason: str | None = None) -> JSON:
-        """A new role at the bottom of the list, just above everyone."""
+        """A new role at the bottom of the list, just above everyone; the others move up and are told of."""
         guild = self._guilds.get(guild_id)
         self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)
         fields = self._checked(by, guild, body)
         role = new_role(self._ids.next(), "new role", permissions.EVERYONE, 1)
         role |= fields
-        for other in guild.roles.values():
-            if int(other["id"]) != guild.id:
-                other["position"] += 1
+        others = [other for other in guild.roles.values() if int(other["id"]) != guild.id]
+        for other in others:
+            other["position"] += 1
         guild.roles[int(role["id"])] = role
         self._tell("GUILD_ROLE_CREATE", guild, {"role": role})
+        for other in others:
+            self._tell("GUILD_ROLE_UPDATE", guild, {"role": other})
         self._record(by, guild, Action.ROLE_CREATE, {}, role, reason)
         return role
 
@@ -67,15 +69,19 @@ class Roles:
         return role
 
     def move(self, by: int, guild_id: int, positions: list[JSON]) -> list[JSON]:
-        """Give roles new positions."""
+        """Give roles new positions. Those that stay where they are may be named and need no right."""
         guild = self._guilds.get(guild_id)
         self._access.require_in_guild(by, guild, Right.MANAGE_ROLES)
+        moved = []
         for entry in positions:
-            role = self.get(guild, int(entry["id"]))
-            self._require_above(by, guild, role)
-            if entry.get("position") is not None:
-                role["position"] = int(entry["position"])
-                self._tell("GUILD_ROLE_UPDATE", guild, {"role": role})
+            role, position = self.get(guild, int(entry["id"])), entry.get("position")
+            if position is not None and int(position) != role["position"]:
+                self._require_above(by, guild, role)
+                self._require_above(by, guild, {**role, "position": int(position)})
+                moved.append((role, int(position)))
+        for role, position in moved:
+            role["position"] = position
+            self._tell("GUILD_ROLE_UPDATE", guild, {"role": role})
         return list(guild.roles.values())
 
     def delete(self, by: int, guild_id: int, role_id: int, *, reason: str | None = None) -> None:
