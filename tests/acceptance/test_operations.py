@@ -8,9 +8,11 @@ import pytest
 import trio
 import trio.lowlevel
 
+from alphapy.actors.status import listing
 from alphapy.config import Config
 from alphapy.pure.groups import leaves
 from alphapy.supervisor import serve
+from tests.support.bot import seen
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -209,3 +211,21 @@ async def test_in_a_direct_message_health_knows_no_modules_and_statistics_say_wh
     ranks = "\n".join(value for name, value in stats.items() if name.startswith("Top 25"))
     assert len(ranks.splitlines()) == 25
     assert all(line.count("`") == 2 for line in ranks.splitlines())
+
+
+async def test_a_long_list_of_commands_is_paged_by_whoever_sees_it(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_CHARACTERS_OF_A_PAGE", 60)
+    ada, alan = play.person("ada"), play.person("alan")
+    first = await run(ada, play, "/commands", include_admin=True, public=True)
+    back, forth = first["components"][0]["components"]
+    assert back["disabled"]
+    assert not forth.get("disabled")
+    await alan.click(int(first["id"]), forth["custom_id"]).wait_done()
+    second = seen(alan, first)
+    assert fields(second).keys() != fields(first).keys()
+    assert fields(second)["In total"] == fields(first)["In total"]
+    assert not second["components"][0]["components"][0].get("disabled")
+    await ada.click(int(first["id"]), second["components"][0]["components"][0]["custom_id"]).wait_done()
+    assert fields(seen(ada, first)) == fields(first)
