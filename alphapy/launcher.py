@@ -24,6 +24,7 @@ from alphapy.pure.groups import leaves
 from alphapy.sandbox.demo import Demo, add_idle_guilds, demo_world, find_demo
 from alphapy.sandbox.handle import Sandbox
 from alphapy.sandbox.server import serve
+from alphapy.sandbox.world.applications import shaped_token
 from alphapy.sandbox.world.storage import UnreadableWorld, load
 from alphapy.storage import migrate
 from alphapy.storage.embedded import embedded_postgres_on_trio
@@ -265,6 +266,7 @@ def _greet(plan: Plan, stack: Stack, progress: Progress) -> None:
             f"  API base:      {stack.sandbox.api_base}",
             f"  Gateway:       {stack.sandbox.gateway_url}",
             f"  Bot token:     {stack.demo.token}",
+            f"    in Discord's form: {shaped_token(stack.demo.application_id)}",
         ]
     lines += ["  Ctrl-C stops everything; the chat is kept in " + str(plan.data_dir), ""]
     progress.say("\n".join(lines))
