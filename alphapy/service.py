@@ -98,7 +98,7 @@ class Service:
         self.journal = JournalKit(
             pool=wings.pool,
             progress=self.progress,
-            verbs=verbs(self.calls, lambda: self.guilds.me, self._can_read),
+            verbs=verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
             clock=wings.clock,
             rng=wings.rng,
             waypoints=wings.waypoints,
@@ -200,9 +200,11 @@ class Service:
     @property
     def gateway_ready(self) -> bool:
         """Whether every shard is ready and the guilds have arrived, or have had their time."""
-        return self.shards.ready and (
-            not self.guilds.awaited
-            or all(shard.in_state >= GUILDS_WITHIN for shard in self.shards.statistics())
+        shards = self.shards.statistics()
+        return (
+            self.shards.ready
+            and all(shard.seq for shard in shards)  # READY has been handed on, and its guilds are expected
+            and (not self.guilds.awaited or all(shard.in_state >= GUILDS_WITHIN for shard in shards))
         )
 
     @property
@@ -246,10 +248,10 @@ class Service:
         guild = self.guilds.get(guild_id)
         return None if guild is None else guild.owner_id
 
-    def _can_read(self, guild_id: GuildId, channel_id: ChannelId) -> bool:
+    def _can_read(self, guild_id: GuildId, channel_id: ChannelId) -> bool | None:
         mine = self.guilds.my_permissions(guild_id, channel_id, now=self.clock.now())
         needed = Permissions.VIEW_CHANNEL | Permissions.READ_MESSAGE_HISTORY
-        return mine is not None and mine & needed == needed
+        return None if mine is None else mine & needed == needed
 
     def _name_of(self, guild_id: int) -> str | None:
         guild = self.guilds.get(GuildId(guild_id))

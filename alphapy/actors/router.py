@@ -137,10 +137,9 @@ class Router:
             self._interactions.submit(event, trio.current_time())
             self._progress.hand_on(dispatch, ())
             return
-        if isinstance(event, Ready):
-            await self._sessions.began(dispatch, event)
+        is_stored = not isinstance(event, Ready) or await self._sessions.began(dispatch, event)
         # No checkpoint from here on: what the actors acknowledge must be known to the log by then.
-        holders: list[Hashable] = []
+        holders: list[Hashable] = [] if is_stored else [HOLDER]
         if dispatch.name in CACHED_EVENTS and self._remember(dispatch, event):
             holders.append(HOLDER)
         refused = self._tell_features(dispatch, event, holders)
@@ -171,7 +170,7 @@ class Router:
             changed = (event.guild_id,)
         if changed:
             self._sessions.changed(dispatch, changed)
-        return bool(changed) or isinstance(event, Ready)
+        return bool(changed)
 
     def _tell_features(self, dispatch: Dispatch, event: Event, holders: list[Hashable]) -> bool:
         """Tell whoever wants the event, and add to ``holders`` who will acknowledge it.

@@ -45,6 +45,9 @@ COMPONENT = "sessions"
 WRITE_EVERY = 0.5
 """Seconds between two writes; a mark is at most a second old in the database."""
 
+STORE_WITHIN = 2.0
+"""Seconds that a new session waits to be stored before its events are handed on."""
+
 AT_ONCE = 200
 """Guilds stored or read by one statement."""
 
@@ -162,16 +165,17 @@ class SessionKeeper:
             try:
                 return await self._pool.run(COMPONENT, work, idempotent=True)
             except (DatabaseUnavailable, DatabaseBusy) as error:
-                log.warning(
-                    "the sessions cannot be read at the moment",
-                    extra={"event": "sessions_wait", "error": str(error)},
-                )
+                _tell_waiting(error)
                 await trio.sleep(WRITE_EVERY)
 
     # -- what the router tells
 
-    async def began(self, event: Placed, ready: Ready) -> None:
-        """A new session: nothing of the old one counts any more."""
+    async def began(self, event: Placed, ready: Ready) -> bool:
+        """A new session: nothing of the old one counts any more.
+
+        Waits a moment for the database, so that nothing of a session is handed on that could not be resumed.
+        False where it is not stored yet; the keeper then holds READY.
+        """
         await self._progress.begin(event.shard_id, event.session_id, mark=event.seq - 1)
         self._restored = {
             guild_id: found for guild_id, found in self._restored.items() if found[0] != event.shard_id
@@ -190,7 +194,15 @@ class SessionKeeper:
             resume_url=ready.resume_gateway_url,
             mark=event.seq,
         )
-        self._sessions[event.shard_id] = _Session(row, event, tuple(guild.id for guild in ready.guilds))
+        session = _Session(row, event, tuple(guild.id for guild in ready.guilds))
+        self._sessions[event.shard_id] = session
+        with trio.move_on_after(STORE_WITHIN):
+            try:
+                async with self._writing:
+                    await self._write_new()
+            except (DatabaseUnavailable, DatabaseBusy) as error:
+                _tell_waiting(error)
+        return session.ready is None
 
     def includes(self, event: Placed, guild_id: GuildId) -> bool:
         """Whether the guild, as it was restored, includes this event already."""
@@ -212,10 +224,7 @@ class SessionKeeper:
             try:
                 await self.write()
             except (DatabaseUnavailable, DatabaseBusy) as error:
-                log.warning(
-                    "the sessions cannot be stored at the moment",
-                    extra={"event": "sessions_wait", "error": str(error)},
-                )
+                _tell_waiting(error)
 
     async def write(self) -> None:
         """Store what has changed; raises DatabaseUnavailable or DatabaseBusy and keeps the rest for later."""
@@ -311,3 +320,10 @@ class SessionKeeper:
 async def _write_new(session: _Session, tx: Transaction) -> None:
     await storage.replace_guilds(tx, session.row.shard_id, session.guild_ids)
     await storage.save_sessions(tx, [session.row])
+
+
+def _tell_waiting(error: Exception) -> None:
+    log.warning(
+        "the sessions cannot be stored or read at the moment",
+        extra={"event": "sessions_wait", "error": str(error)},
+    )

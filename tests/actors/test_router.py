@@ -47,6 +47,7 @@ class House:
     changed_guilds: list[tuple[int, tuple[GuildId, ...]]] = attrs.field(factory=list)
     began_sessions: list[str] = attrs.field(factory=list)
     included: set[tuple[GuildId, int]] = attrs.field(factory=set)
+    sessions_are_stored: bool = False
     events_waiting: int = 0
     rewound: list[tuple[int, int]] = attrs.field(factory=list)
     delivery: Delivery = Delivery.ACCEPTED
@@ -62,8 +63,9 @@ class House:
     def removed(self, guild_id: GuildId) -> None:
         self.left.append(guild_id)
 
-    async def began(self, event: Dispatch, ready: Ready) -> None:
+    async def began(self, event: Dispatch, ready: Ready) -> bool:
         self.began_sessions.append(ready.session_id)
+        return self.sessions_are_stored
 
     def includes(self, event: Dispatch, guild_id: GuildId) -> bool:
         return (guild_id, event.seq) in self.included

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from alphapy.gateway.models.message import Message
     from alphapy.gateway.models.outgoing import OutgoingMessage
+    from alphapy.pure.clock import Clock
     from alphapy.pure.ids import GuildId, UserId
     from alphapy.storage.effects import Effect
 
@@ -28,6 +29,9 @@ DELETE = "delete_message"
 
 CLOCKS_DIFFER = timedelta(seconds=30)
 """How much Discord's clock and ours may differ when a message of ours is looked for."""
+
+GUILDS_WITHIN = timedelta(minutes=10)
+"""How long after its deadline an effect waits for its guild to become known."""
 
 PAGE = 100
 MOST_PAGES = 10
@@ -41,8 +45,8 @@ class Unprovable(Exception):
 class Reading(Protocol):
     """Whether the bot can read what was written in a channel."""
 
-    def __call__(self, guild_id: GuildId, channel_id: ChannelId) -> bool:
-        """False where it cannot, or nobody knows."""
+    def __call__(self, guild_id: GuildId, channel_id: ChannelId) -> bool | None:
+        """None where that is not known, because the guild is not."""
         ...
 
 
@@ -90,10 +94,13 @@ class SendMessage(Verb):
 
     idempotent = False
 
-    def __init__(self, discord: Discord, me: Callable[[], UserId | None], can_read: Reading) -> None:
+    def __init__(
+        self, discord: Discord, me: Callable[[], UserId | None], can_read: Reading, clock: Clock
+    ) -> None:
         self._discord = discord
         self._me = me
         self._can_read = can_read
+        self._clock = clock
 
     @override
     async def perform(self, effect: Effect, *, within: float) -> MessageId:
@@ -105,11 +112,14 @@ class SendMessage(Verb):
     @override
     async def find(self, effect: Effect) -> tuple[MessageId, ...]:
         me, channel_id = self._me(), ChannelId(effect.payload["channel_id"])
-        if me is None:
+        can_read = self._can_read(effect.guild_id, channel_id)
+        if me is None or can_read is None:
+            if self._clock.now() > effect.deadline_at + GUILDS_WITHIN:
+                raise Unprovable("the guild is not known")
             raise DiscordError(
-                kind=DiscordErrorKind.REFUSED, route=SEND, message="not connected yet", sent=False
+                kind=DiscordErrorKind.REFUSED, route=SEND, message="the guild is not known yet", sent=False
             )
-        if not self._can_read(effect.guild_id, channel_id):
+        if not can_read:
             raise Unprovable("the channel's history cannot be read")
         begin, end = self._lifetime(effect)
         found: list[MessageId] = []
@@ -192,9 +202,11 @@ def is_ours(message: Message, effect: Effect, me: UserId) -> bool:
     ]
 
 
-def verbs(discord: Discord, me: Callable[[], UserId | None], can_read: Reading) -> Mapping[str, Verb]:
+def verbs(
+    discord: Discord, me: Callable[[], UserId | None], can_read: Reading, clock: Clock
+) -> Mapping[str, Verb]:
     """Every verb by its stored name."""
-    return {SEND: SendMessage(discord, me, can_read), DELETE: DeleteMessage(discord)}
+    return {SEND: SendMessage(discord, me, can_read, clock), DELETE: DeleteMessage(discord)}
 
 
 def send(
