@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import pytest
 import trio
 from typing_extensions import override
 
@@ -14,7 +15,7 @@ from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.actors.settings.guild_log import GuildLog
-from alphapy.actors.settings.messages import ConfigAudit
+from alphapy.actors.settings.messages import ConfigAudit, LogEntry, LogLevel
 from alphapy.gateway.events import decode
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
@@ -26,8 +27,6 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    import pytest
 
     from alphapy.actors.kernel.registry import Registry
     from alphapy.actors.settings.snapshot import SettingsSnapshot
@@ -67,13 +66,13 @@ class Board:
 
 
 @asynccontextmanager
-async def house(board: Board, *, channel: int = CHANNEL) -> AsyncIterator[Registry]:
+async def house(board: Board, *, channel: int = CHANNEL, level: str = "verbose") -> AsyncIterator[Registry]:
     guilds = GuildCache()
     guilds.apply(decode("GUILD_CREATE", GUILD_CREATE))
 
     def actor(context: Any) -> GuildLog:
         settings = SettingsBoard(setting_registry(), registry)
-        settings.take_rows(GUILD, [("system", "log_channel_id", channel)])
+        settings.take_rows(GUILD, [("system", "log_channel_id", channel), ("system", "log_level", level)])
         return GuildLog(context, poster=board, settings=settings, guilds=guilds, clock=FakeClock())
 
     async with running(guild_log=ChildSpec(factory=actor)) as registry:
@@ -209,3 +208,24 @@ async def test_a_log_channel_that_is_gone_is_said_in_the_process_log(
             what="the warning",
         )
     assert board.attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("stored", "heard"),
+    [
+        ("verbose", ["debug", "info", "success", "warning", "error", "critical"]),
+        ("NORMAL", ["info", "success", "warning", "error", "critical"]),
+        ("critical", ["error", "critical"]),
+        ("nobody knows", ["debug", "info", "success", "warning", "error", "critical"]),
+    ],
+)
+async def test_the_log_level_decides_what_is_posted(stored: str, heard: list[str]) -> None:
+    board = Board()
+    board.gate.set()
+    async with house(board, level=stored) as registry:
+        for level in LogLevel:
+            registry.tell(LOG, LogEntry(title=level.value, description="", level=level, source="test"))
+        registry.tell(LOG, ConfigAudit(title="audit", description=""))
+        await wait_until(lambda: "audit" in board.titles, what="the audit, which no level leaves out")
+    assert board.titles == [*heard, "audit"]
+    assert board.footers[0] == "test | Guild: 100"
