@@ -70,6 +70,15 @@ class Running:
 
         await wait_until(connected, within=30, what="the bot online")
 
+    async def offline(self) -> None:
+        """Return once the bot is not connected."""
+
+        async def gone() -> bool:
+            state = await self.get("state", **{"as": self.people["ada"]})
+            return not any(bot["online"] for bot in state["bots"])
+
+        await wait_until(gone, within=10, what="the bot offline")
+
     async def heard(self, text: str, times: int = 1) -> None:
         async def said() -> bool:
             return [m["content"] for m in await self.messages("ada")].count(text) == times
@@ -143,8 +152,11 @@ async def test_a_person_chats_kills_the_bot_and_finds_everything_again(tmp_path:
         pid = first.bot_pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+        await first.offline()
+        await first.post("say", "linus", channel=first.channel, content="!hello")
         await wait_until(lambda: first.bot_pid not in {None, pid}, within=30, what="the bot's restart")
         await first.online()
+        await first.heard("Hello, Linus!")
         await first.post("say", "alan", channel=first.channel, content="!hello")
         await first.heard("Hello, Alan!")
         await first.heard("Hello, Margaret!")
