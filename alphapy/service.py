@@ -15,6 +15,7 @@ from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
 from alphapy.actors.effects.sweeper import Sweeper
 from alphapy.actors.effects.verbs import verbs
 from alphapy.actors.feature import ServiceInfo, Wiring
+from alphapy.actors.interaction_log import InteractionLog
 from alphapy.actors.journal import JournalKit
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.budget import Budget
@@ -103,6 +104,7 @@ class Service:
             rng=wings.rng,
             waypoints=wings.waypoints,
         )
+        self.interactions = InteractionLog(wings.pool)
         self.settings = SettingsBoard(setting_registry(llm_provider=config.llm_provider), self.registry)
         self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
         self.port = 0
@@ -137,6 +139,7 @@ class Service:
             clock=self.clock,
             on_outcome=self._track,
             gate=SettingsGate(self.settings),
+            beginnings=self.interactions,
         )
         self.router = Router(
             features,

@@ -184,6 +184,7 @@ async def _connect(service: Service, dsn: str) -> None:
     async with hold_shards(dsn, application.id, range(count), service.rng) as locks:
         # Whoever held the shards until now may have changed a setting since ours were read.
         await service.load_settings()
+        await service.interactions.load()
         await register_commands(service.pool, service.calls, application.id, service.manifest)
         sessions = await service.sessions.load(application.id, range(count), count)
         service.sweep_effects()

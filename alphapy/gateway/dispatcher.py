@@ -20,7 +20,7 @@ import trio
 from alphapy.gateway.admission import Admission, Bounds, Place
 from alphapy.gateway.containment import Failed, contained
 from alphapy.gateway.cooldowns import Cooldowns
-from alphapy.gateway.execution import Ending, Execution, Gate, Services
+from alphapy.gateway.execution import Beginnings, Ending, Execution, Gate, Services
 from alphapy.gateway.models.interaction import InteractionType
 from alphapy.gateway.plan import Planner
 from alphapy.gateway.refusals import Busy
@@ -91,6 +91,7 @@ class Dispatcher:
         on_outcome: Callable[[Outcome], None],
         on_crash: Callable[[Crash], None] = _no_crash,
         gate: Gate | None = None,
+        beginnings: Beginnings | None = None,
         bounds: Bounds | None = None,
         new_trace: Callable[[], str] = _new_trace,
     ) -> None:
@@ -100,6 +101,7 @@ class Dispatcher:
             clock=clock,
             cooldowns=Cooldowns(),
             gate=gate,
+            beginnings=beginnings,
             on_outcome=on_outcome,
             on_crash=on_crash,
             new_trace=new_trace,

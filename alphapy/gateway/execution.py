@@ -3,9 +3,10 @@
 Order: guild, level, options (none of which waits), then the module's gate, the cooldown, the handler. If
 nothing has been answered 1.5 s after the socket delivered the interaction, the answer is deferred.
 
-An interaction that is old when it arrives was replayed by a resumed gateway session, and may have been
-handled before the restart. It is acknowledged before anything runs; where Discord says that it was answered
-already, or knows it no more, nothing runs. So no command takes effect twice.
+A resumed gateway session replays interactions, which may have been handled before a restart. So each is noted
+before its handler runs, and one that was begun by an earlier process does not run again. One that is old when
+it arrives is acknowledged first; where Discord says that it was answered already, or knows it no more,
+nothing runs either.
 
 When it fails: a handler that raises answers the member with an apology and a trace id, and is logged and
 reported under that id. What cannot be told to the member any more is logged.
@@ -29,7 +30,7 @@ from alphapy.gateway.invocation import Crash, Invocation, Outcome
 from alphapy.gateway.models.interaction import Interaction, InteractionType
 from alphapy.gateway.models.outgoing import OutgoingMessage
 from alphapy.gateway.plan import Planner
-from alphapy.gateway.refusals import CoolingDown, Expired, Refusal
+from alphapy.gateway.refusals import AlreadyBegun, CoolingDown, Expired, Refusal
 from alphapy.gateway.rest.errors import DiscordError
 from alphapy.pure.clock import Clock
 from alphapy.pure.ids import GuildId, snowflake_time
@@ -67,6 +68,18 @@ class Gate(Protocol):
         ...
 
 
+class Beginnings(Protocol):
+    """Remembers across restarts which interactions were begun."""
+
+    def was_begun(self, interaction: Interaction) -> bool:
+        """Whether an earlier process may have run it."""
+        ...
+
+    async def begin(self, interaction: Interaction) -> None:
+        """Note that it is about to run; waits a moment at the most, and does not raise."""
+        ...
+
+
 class Ending(enum.Enum):
     """How an invocation ended, for the statistics."""
 
@@ -86,6 +99,7 @@ class Services:
     clock: Clock
     cooldowns: Cooldowns
     gate: Gate | None
+    beginnings: Beginnings | None
     on_outcome: Callable[[Outcome], None]
     on_crash: Callable[[Crash], None]
     new_trace: Callable[[], str]
@@ -158,6 +172,9 @@ class Execution:
             await self._carry_out(plan)
 
     async def _carry_out(self, plan: Plan) -> None:
+        beginnings = self._services.beginnings
+        if beginnings is not None and beginnings.was_begun(self._interaction):
+            raise AlreadyBegun
         if self._is_old() and not plan.opens_modal:
             await self._answer.defer(ephemeral=plan.ephemeral)
         refusal = await self._services.ask_gate(self._interaction, plan.gated_by)
@@ -177,6 +194,8 @@ class Execution:
             ephemeral=plan.ephemeral,
             release_cooldown=self._release_cooldown,
         )
+        if beginnings is not None:
+            await beginnings.begin(self._interaction)
         await plan.handler(invocation)
 
     def _is_old(self) -> bool:

@@ -98,6 +98,24 @@ class AccessDenied(Refusal):
 
 
 @attrs.frozen(str=False)
+class AlreadyBegun(Refusal):
+    """Begun by the process before this one, which did not come to answer it."""
+
+    @property
+    @override
+    def reply(self) -> str:
+        return (
+            "I was restarted while I worked on this, so I cannot say whether it took effect. "
+            "Please have a look, and use it again if it did not."
+        )
+
+    @property
+    @override
+    def audit(self) -> str:
+        return "begun before a restart"
+
+
+@attrs.frozen(str=False)
 class GuildOnly(Refusal):
     """Used outside a guild."""
 

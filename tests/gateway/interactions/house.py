@@ -56,6 +56,7 @@ class House:
             on_outcome=declared.get("on_outcome", self.outcomes.append),
             on_crash=self.crashes.append,
             gate=self.gate,
+            beginnings=declared.get("beginnings"),
             bounds=self.bounds,
             new_trace=lambda: "cafe0123",
         )
