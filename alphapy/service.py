@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from alphapy.actors.aside import SetAside
-from alphapy.actors.dead_letters import StoredDeadLetters
+from alphapy.actors.dead_letters import DeadLetterDesk, StoredDeadLetters
 from alphapy.actors.effects.messages import Sweep
 from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
 from alphapy.actors.effects.sweeper import Sweeper
@@ -87,14 +87,15 @@ class Service:
         self.guilds = GuildCache()
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.budget = Budget(EVENT_BUDGET)
+        self.progress = Progress(StoredProgress(wings.pool), wings.rng, wings.waypoints)
         self.registry = Registry(
-            dead_letters=StoredDeadLetters(wings.pool),
+            dead_letters=StoredDeadLetters(wings.pool, self.progress),
             budget=self.budget,
             rng=wings.rng,
             outages=(DatabaseUnavailable, DatabaseBusy),
         )
-        self.progress = Progress(StoredProgress(wings.pool), wings.rng, wings.waypoints)
         self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, wings.waypoints)
+        self.dead_letters = DeadLetterDesk(wings.pool, self.registry)
         self.aside = SetAside(self.progress, self.registry, room_below=self.budget.share // 2)
         self.journal = JournalKit(
             pool=wings.pool,

@@ -46,7 +46,12 @@ class Ledger:
         return self._mark
 
     def hand_on(self, seq: int, holders: Collection[Hashable], *, refused: bool = False) -> None:
-        """Note a number that these hold now, and that another one may have refused."""
+        """Note a number that these hold now, and that another one may have refused.
+
+        A number that is done already stays done.
+        """
+        if seq <= self.mark:
+            return
         self._top = max(self._top, seq)
         self._refused.discard(seq)
         if not holders and not refused:

@@ -73,22 +73,7 @@ async def recent(tx: Transaction, limit: int) -> list[ParkedLetter]:
         """,
         (limit,),
     )
-    return [
-        ParkedLetter(
-            id=number,
-            letter=Letter(
-                address=address,
-                guild_id=guild_id,
-                message_type=message_type,
-                message=message,
-                error=error,
-                traceback=traceback,
-                attempts=attempts,
-            ),
-            created_at=created_at,
-        )
-        for number, address, guild_id, message_type, message, error, traceback, attempts, created_at in rows
-    ]
+    return [_parked(row) for row in rows]
 
 
 @attrs.frozen(kw_only=True)
@@ -125,6 +110,23 @@ async def headlines(tx: Transaction, limit: int) -> list[Headline]:
     ]
 
 
+async def find(tx: Transaction, number: int) -> ParkedLetter | None:
+    """One letter, locked until the transaction ends; None where it is gone, or being worked on."""
+    row = await tx.fetch_one(
+        """
+        SELECT id, address, guild_id, message_type, message, error, traceback, attempts, created_at
+        FROM dead_letters WHERE id = %s FOR UPDATE SKIP LOCKED
+        """,
+        (number,),
+    )
+    return None if row is None else _parked(row)
+
+
+async def discard(tx: Transaction, number: int) -> bool:
+    """Throw a letter away; False where it is gone already."""
+    return await tx.execute("DELETE FROM dead_letters WHERE id = %s", (number,)) == 1
+
+
 async def count(tx: Transaction) -> int:
     """How many letters there are."""
     return int(await tx.fetch_value("SELECT count(*) FROM dead_letters"))
@@ -140,4 +142,21 @@ async def prune(tx: Transaction, *, keep: int = KEPT) -> int:
         )
         """,
         (PRUNED_AT_ONCE, keep),
+    )
+
+
+def _parked(row: tuple[Any, ...]) -> ParkedLetter:
+    number, address, guild_id, message_type, message, error, traceback, attempts, created_at = row
+    return ParkedLetter(
+        id=number,
+        letter=Letter(
+            address=address,
+            guild_id=guild_id,
+            message_type=message_type,
+            message=message,
+            error=error,
+            traceback=traceback,
+            attempts=attempts,
+        ),
+        created_at=created_at,
     )

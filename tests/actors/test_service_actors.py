@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,7 +12,9 @@ from alphapy.actors.command_sync import register_commands
 from alphapy.actors.dead_letters import MAX_MESSAGE, StoredDeadLetters, as_json
 from alphapy.actors.kernel.address import Address, Lane
 from alphapy.actors.kernel.deadletters import DeadLetter
+from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.owners import OwnerRegistry
+from alphapy.actors.sessions import StoredProgress
 from alphapy.environment import Secret
 from alphapy.gateway.rest.calls import Application
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
@@ -74,7 +77,7 @@ class Message:
 
 
 async def test_dead_letters_are_kept_with_their_message_and_traceback(pool: Pool) -> None:
-    sink = StoredDeadLetters(pool)
+    sink = StoredDeadLetters(pool, Progress(StoredProgress(pool), random.Random(1)))
     letter = DeadLetter(
         address=Address.guild(GuildId(5), "custom_commands"),
         lane=Lane.NORMAL,
@@ -140,7 +143,7 @@ async def test_a_message_that_is_no_json_is_parked_all_the_same(pool: Pool) -> N
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
-    sink = StoredDeadLetters(pool)
+    sink = StoredDeadLetters(pool, Progress(StoredProgress(pool), random.Random(1)))
     for strange in ("\ud800", "a\x00b", deep, Secret("hunter2")):
         letter = DeadLetter(
             address=Address.process("strange"),

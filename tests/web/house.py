@@ -17,8 +17,10 @@ from alphapy.actors.dead_letters import StoredDeadLetters
 from alphapy.actors.kernel.actor import Actor
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.budget import Budget
+from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.kernel.registry import Registry
 from alphapy.actors.kernel.supervision import ChildSpec
+from alphapy.actors.sessions import StoredProgress
 from alphapy.actors.status.health_history import CAPACITY, HealthHistory
 from alphapy.actors.status.messages import HEALTH_HISTORY
 from alphapy.environment import Secret
@@ -176,7 +178,7 @@ class House:
 
 def registry_of(pool: Pool, clock: FakeClock, budget: Budget) -> Registry:
     registry = Registry(
-        dead_letters=StoredDeadLetters(pool),
+        dead_letters=StoredDeadLetters(pool, Progress(StoredProgress(pool), random.Random(1))),
         budget=budget,
         rng=random.Random(1),
         outages=(DatabaseUnavailable, DatabaseBusy),

@@ -55,9 +55,17 @@ class DeadLetter:
 class DeadLetterSink(Protocol):
     """Where dead letters are kept."""
 
+    def expect(self, letter: DeadLetter) -> None:
+        """A letter will be parked; told once, at the moment its actor was relieved of it."""
+        return
+
     async def park(self, letter: DeadLetter) -> None:
         """Keep a letter for good; may raise anything and is then called again later."""
         ...
+
+    def give_up(self, letter: DeadLetter) -> None:
+        """A letter that was expected will never be parked: too many wait."""
+        return
 
 
 @attrs.frozen
@@ -88,9 +96,14 @@ class DeadLetters:
 
     def put_nowait(self, letter: DeadLetter) -> None:
         """Take a letter; gives up the oldest one when too many wait."""
+        self._sink.expect(letter)
+        self._put(letter)
+
+    def _put(self, letter: DeadLetter) -> None:
         if len(self._letters) >= self._limit:
             given_up = self._letters.popleft()
             self._lost += 1
+            self._sink.give_up(given_up)
             log.error(
                 "a dead letter was given up because too many wait to be stored",
                 extra={"event": "dead_letter_lost", "actor": str(given_up.address), "lost": self._lost},
@@ -115,7 +128,7 @@ class DeadLetters:
                 continue
             in_a_row += 1
             self._failures += 1
-            self.put_nowait(letter)
+            self._put(letter)
             log.warning(
                 "a dead letter could not be stored and is kept in memory: %s",
                 summary(outcome.error),

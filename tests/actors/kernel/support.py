@@ -14,7 +14,7 @@ from typing_extensions import override
 from alphapy.actors.kernel.actor import Actor, Context, Unavailable
 from alphapy.actors.kernel.address import Address, Request
 from alphapy.actors.kernel.budget import Budget
-from alphapy.actors.kernel.deadletters import DeadLetter
+from alphapy.actors.kernel.deadletters import DeadLetter, DeadLetterSink
 from alphapy.actors.kernel.registry import Registry
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.pure.backoff import Backoff
@@ -140,13 +140,14 @@ class BatchProbe(Probe):
 
 
 @attrs.define
-class Letters:
+class Letters(DeadLetterSink):
     """A sink that keeps dead letters in memory, and fails as often as it is told to."""
 
     kept: list[DeadLetter] = attrs.field(factory=list)
     failures: int = 0
     refuses: Callable[[DeadLetter], bool] = attrs.field(default=lambda _letter: False)
 
+    @override
     async def park(self, letter: DeadLetter) -> None:
         await trio.lowlevel.checkpoint()
         if self.failures > 0:
