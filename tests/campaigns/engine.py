@@ -108,6 +108,7 @@ class Round:
                 await striker.settle()
                 sandbox.faults.disarm()
             await self._quiet()
+            self.town.played = True
             bot.kill()
             await bot.wait_killed()
             await self.town.world.feed.wait_until(lambda: not self.town.online)

@@ -94,6 +94,8 @@ class Town:
         self.deleted: dict[int, float] = {}
         self.acknowledged: dict[int, float] = {}
         """By interaction: the seconds until the bot's first sign."""
+        self.played = False
+        """Whether what follows is only the restart that must change nothing."""
         self.gaps: list[Gap] = []
         self._left: float | None = None
         self.refusals: list[float] = []
@@ -168,5 +170,6 @@ class Town:
         elif happening.name == "BOTS_CHANGED" and not self.online:
             self._left = now
         elif happening.name == "BOTS_CHANGED" and self._left is not None:
-            self.gaps.append(Gap(self._left, now))
+            if not self.played:
+                self.gaps.append(Gap(self._left, now))
             self._left = None

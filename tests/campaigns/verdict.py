@@ -209,10 +209,15 @@ class _Court:
             return
         failed = [use for use in self._evidence.uses if use.failed and not is_hopeless(use, self._town)]
         if failed:
-            yield f"{len(failed)} interactions failed: " + _some(f"{u.act.path}" for u in failed)
+            yield f"{len(failed)} interactions failed: " + _some(self._when(use) for use in failed)
         refused = [use for use in self._evidence.uses if use.title == "That did not work"]
         if refused:
             yield f"{len(refused)} interactions were refused: " + _some(f"{u.act.path}" for u in refused)
+
+    def _when(self, use: Use) -> str:
+        created = use.view.interaction.created
+        near = [gap.back - created for gap in self._town.gaps if gap.left - 3 < created < gap.back]
+        return use.act.path + "".join(f", {before:.2f} s before the bot was back" for before in near)
 
     def _numbers(self, wanted: Mapping[tuple[int, str], int]) -> None:
         """The numbers that members were told are 1 to n, each once."""
