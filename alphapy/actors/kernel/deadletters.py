@@ -55,7 +55,7 @@ class DeadLetter:
 class DeadLetterSink(Protocol):
     """Where dead letters are kept."""
 
-    def expect(self, letter: DeadLetter) -> None:
+    def expect(self, letter: DeadLetter) -> None:  # noqa: ARG002 -- by default nothing is to be done
         """A letter will be parked; told once, at the moment its actor was relieved of it."""
         return
 
@@ -63,7 +63,7 @@ class DeadLetterSink(Protocol):
         """Keep a letter for good; may raise anything and is then called again later."""
         ...
 
-    def give_up(self, letter: DeadLetter) -> None:
+    def give_up(self, letter: DeadLetter) -> None:  # noqa: ARG002 -- likewise
         """A letter that was expected will never be parked: too many wait."""
         return
 

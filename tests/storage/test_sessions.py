@@ -1,0 +1,90 @@
+"""Sessions, known guilds and progress in the database: forward only, and replaced by a new session."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from alphapy.pure.ids import GuildId
+from alphapy.storage import sessions
+from alphapy.storage.sessions import GuildRow, ProgressRow, SessionRow
+
+if TYPE_CHECKING:
+    from alphapy.storage.pool import Pool
+
+SESSION = SessionRow(
+    shard_id=0,
+    shard_count=2,
+    application_id=7,
+    user_id=8,
+    session_id="a",
+    resume_url="ws://x",
+    mark=10,
+)
+
+
+async def load(pool: Pool, application_id: int = 7) -> list[SessionRow]:
+    async with pool.transaction("test") as tx:
+        return await sessions.load_sessions(tx, application_id)
+
+
+async def save(pool: Pool, *rows: SessionRow) -> None:
+    async with pool.transaction("test") as tx:
+        await sessions.save_sessions(tx, rows)
+
+
+async def test_a_mark_goes_forward_within_its_session(pool: Pool) -> None:
+    other = attrs.evolve(SESSION, shard_id=1, session_id="b")
+    await save(pool, other, SESSION)
+    assert await load(pool) == [SESSION, other]
+    await save(pool, attrs.evolve(SESSION, mark=5))
+    assert await load(pool) == [SESSION, other]
+    later = attrs.evolve(SESSION, mark=11)
+    await save(pool, later)
+    assert await load(pool) == [later, other]
+    new = attrs.evolve(SESSION, session_id="c", mark=1, resume_url="ws://y")
+    await save(pool, new)
+    assert await load(pool) == [new, other]
+    assert await load(pool, 99) == []
+    async with pool.transaction("test") as tx:
+        await sessions.forget_sessions(tx, [0])
+    assert await load(pool) == [other]
+
+
+async def test_guilds_are_kept_by_shard_and_read_in_pages(pool: Pool) -> None:
+    read = partial(sessions.load_guilds, shard_id=1, limit=2)
+    async with pool.transaction("test") as tx:
+        await sessions.replace_guilds(tx, 1, [3, 1, 2])
+        await sessions.save_guilds(tx, 1, [GuildRow(GuildId(2), 5, '{"name":"\\u0000"}')])
+        await sessions.save_guilds(tx, 0, [GuildRow(GuildId(9), 5, "{}")])
+        page = await read(tx, after=-1)
+        assert page == [GuildRow(GuildId(1), 0, None), GuildRow(GuildId(2), 5, '{"name":"\\u0000"}')]
+        assert await read(tx, after=2) == [GuildRow(GuildId(3), 0, None)]
+        await sessions.forget_guilds(tx, [1, 3])
+        assert await read(tx, after=-1) == page[1:]
+        await sessions.replace_guilds(tx, 1, [2, 9])
+        assert await read(tx, after=-1) == [GuildRow(GuildId(2), 0, None), GuildRow(GuildId(9), 0, None)]
+
+
+async def test_progress_goes_forward_within_its_session(pool: Pool) -> None:
+    row = ProgressRow(GuildId(1), "faq", "a", 5)
+    async with pool.transaction("test") as tx:
+        assert await sessions.progress(tx, GuildId(1), "faq") is None
+        assert await sessions.advance(tx, row)
+        assert not await sessions.advance(tx, row), "the same transaction again finds itself done"
+        assert not await sessions.advance(tx, attrs.evolve(row, seq=4))
+        assert await sessions.progress(tx, GuildId(1), "faq") == ("a", 5)
+        assert await sessions.advance(tx, attrs.evolve(row, session_id="b", seq=1))
+        assert await sessions.progress(tx, GuildId(1), "faq") == ("b", 1)
+        moved = await sessions.advance_many(
+            tx,
+            [
+                attrs.evolve(row, session_id="b", seq=1),
+                attrs.evolve(row, guild_id=GuildId(2)),
+                attrs.evolve(row, feature="tickets"),
+            ],
+        )
+        assert moved == 2
+        assert await sessions.advance_many(tx, []) == 0
