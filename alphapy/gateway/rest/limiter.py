@@ -14,13 +14,13 @@ Limits
     (windows.py), and our own: requests in flight, waiting in all and waiting for one lane.
 
 Failure modes
-    *A request is lost* (no answer): it is held to be counted, wherever that hurts most. *The process starts
-    while Discord still counts requests of its predecessor*, or another process uses the token: the first
-    answer on each lane tells; until then one request at a time. *A 429 comes all the same* (shared limits,
-    limits without headers): its lane, everything of the bot, or everything at all waits as told. *Errors
-    pile up*: from 5,000 invalid requests in ten minutes ordinary requests are refused, from 6,500
-    moderation, from 8,000 all; at 10,000 Discord would ban the address. *A bucket changes its name*:
-    waiting tickets move along.
+    *A request is lost* (no answer, or one that tells nothing of the bucket): it is held to be counted,
+    wherever that hurts most. *The process starts while Discord still counts requests of its predecessor*, or
+    another process uses the token: the first answer on each lane tells; until then one request at a time.
+    *A 429 comes all the same* (shared limits, limits without headers): its lane, everything of the bot, or
+    everything at all waits as told. *Errors pile up*: from 5,000 invalid requests in ten minutes ordinary
+    requests are refused, from 6,500 moderation, from 8,000 all; at 10,000 Discord would ban the address.
+    *A bucket changes its name*: waiting tickets move along.
 
 Rule: https://docs.discord.com/developers/topics/rate-limits
 """
@@ -265,7 +265,9 @@ class Limiter:
             self._name_bucket(ticket.route, answer.bucket.name, now)
             lane = self._lane_for(ticket)
             lane.learn(answer.bucket, ticket.granted_at, heard, now)
-        elif 200 <= answer.status < 300 and ticket.route not in self._buckets:
+        else:
+            lane.lose(heard)  # where the lane has a bucket: it may have been counted there
+        if answer.bucket is None and 200 <= answer.status < 300 and ticket.route not in self._buckets:
             self._name_bucket(ticket.route, _NO_BUCKET, now)
         until = now + answer.retry_after
         if answer.scope is Scope.GLOBAL:

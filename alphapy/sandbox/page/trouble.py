@@ -59,7 +59,9 @@ GATEWAY: Mapping[str, Trouble] = MappingProxyType(
         ),
         "beat": Trouble("Ask for a heartbeat", "Opcode 1.", GatewayFault.REQUEST_HEARTBEAT),
         "twice": Trouble("Send the next event twice", "It must count once.", GatewayFault.DUPLICATE),
-        "swap": Trouble("Swap the next two events", "They arrive out of order.", GatewayFault.REORDER),
+        "swap": Trouble(
+            "Swap the next two events", "Out of order, as Discord never sends them.", GatewayFault.REORDER
+        ),
         "cut": Trouble("Cut the next event short", "The stream ends in the middle.", GatewayFault.TRUNCATE),
     }
 )

@@ -24,13 +24,15 @@ FOREVER = 1e9
 class Journey:
     """One request's way: seconds to the server and back; given up after ``lost_after`` if not None.
 
-    ``body`` is how long after its beginning the answer was complete.
+    ``body`` is how long after its beginning the answer was complete. The answer of a ``mute`` one is a 502
+    that tells nothing of the bucket, although the request was counted.
     """
 
     there: float
     back: float
     lost_after: float | None = None
     body: float = 0.0
+    mute: bool = False
 
 
 class Driver:
@@ -89,6 +91,7 @@ class Driver:
     def _send(self, ticket: Ticket, target: Target, journey: Journey) -> None:
         sent_at, over = self.network.now, False
         verdicts: list[Verdict] = []
+        may_be_lost = self._may_be_lost(ticket)
 
         def arrive() -> None:
             verdict = self.server.arrive(
@@ -102,9 +105,11 @@ class Driver:
             nonlocal over
             if not over:
                 over = True
-                self.answered.add(ticket.route)
                 heard_at = sent_at + journey.there + journey.back
-                self._finish(ticket, _answer(verdicts[0]), heard_at)
+                mute = journey.mute and may_be_lost
+                if not mute:
+                    self.answered.add(ticket.route)
+                self._finish(ticket, Answer(502) if mute else _answer(verdicts[0]), heard_at)
 
         def give_up() -> None:
             nonlocal over
@@ -114,7 +119,7 @@ class Driver:
 
         self.network.at(sent_at + journey.there, arrive)
         self.network.at(sent_at + journey.there + journey.back + journey.body, answer)
-        if journey.lost_after is not None and self._may_be_lost(ticket):
+        if journey.lost_after is not None and may_be_lost:
             self.network.at(sent_at + journey.lost_after, give_up)
 
     def _may_be_lost(self, ticket: Ticket) -> bool:

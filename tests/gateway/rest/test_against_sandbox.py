@@ -226,3 +226,15 @@ async def test_what_discord_refuses_is_told_with_its_code() -> None:
             await line.calls.put_guild_commands(ApplicationId(5), GuildId(line.here.demo.guild_id), [])
         assert foreign.value.kind in {DiscordErrorKind.FORBIDDEN, DiscordErrorKind.NOT_FOUND}
         assert line.client.statistics().limiter.invalid <= 1
+
+
+async def test_an_answer_without_headers_may_have_been_counted() -> None:
+    """A 502 tells nothing of the bucket: the request is held to be in it, here as a window's last one."""
+    tuning = Tuning(buckets={CREATE: (3, 0.6)})
+    async with connected(tuning) as line:
+        await line.calls.create_message(line.channel(), HELLO)
+        line.here.sandbox.faults.arm_rest(RestFault.LOST_ANSWER, route=CREATE, after=1, status=502)
+        for number in range(5):
+            await line.calls.create_message(line.channel(), OutgoingMessage(content="x", nonce=f"n{number}"))
+        assert 429 not in line.statuses()
+        assert line.contents() == ["hello"] + ["x"] * 5

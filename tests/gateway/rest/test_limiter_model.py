@@ -30,7 +30,12 @@ windows = st.sampled_from([0.25, 1.0, 2.0, 5.0])
 styles = st.sampled_from(Style)
 latencies = st.floats(0.0, 0.4)
 journeys = st.builds(
-    Journey, latencies, latencies, st.none() | st.floats(0.01, 1.0), st.sampled_from([0.0, 0.0, 0.3])
+    Journey,
+    latencies,
+    latencies,
+    st.none() | st.floats(0.01, 1.0),
+    st.sampled_from([0.0, 0.0, 0.3]),
+    st.booleans(),
 )
 
 
