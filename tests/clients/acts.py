@@ -31,6 +31,7 @@ async def members(troupe: Troupe) -> None:
     ids = [str(troupe.demo.users["alan"]), str(troupe.crowd[7])]
     result = await troupe.step("members", query="crowd000", ids=[*ids, "1"])
     assert result["all"] == len(troupe.crowd) + 6
+    assert result.get("chunks", 2) == 2
     assert result["query"] == [f"crowd000{number}" for number in range(5)]
     assert result["by_id"] == sorted(ids)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import trio
 
-from alphapy.sandbox.demo import add_idle_guilds, demo_world, find_demo
+from alphapy.sandbox.demo import Demo, add_idle_guilds, demo_world, find_demo
 from alphapy.sandbox.person import Person
 from alphapy.sandbox.server import Sandbox, serve
 from alphapy.sandbox.tuning import Tuning
 from alphapy.sandbox.world import storage
+from alphapy.sandbox.world.audit import Query
 from tests.sandbox.clients import gateway, running
 from tests.support.waiting import wait_until
 
@@ -118,3 +120,66 @@ async def test_a_second_start_serves_the_saved_world_and_asks_to_identify_anew()
         assert kept["content"] == "before"
         here.person("alan").slash(here.channel(), "ping")
         assert (await bot.until("INTERACTION_CREATE"))["data"]["name"] == "ping"
+
+
+def _eventful() -> Demo:
+    """A demo guild in which there is something of every kind."""
+    demo = demo_world()
+    world, owner, general = demo.world, demo.owner_id, demo.channels["general"]
+    message = int(Person(world, owner).say(general, "hello")["id"])
+    world.threads.start(owner, general, {"name": "talk"}, message_id=message)
+    world.messages.pin(owner, general, message, pinned=True)
+    world.invites.create(owner, general, {})
+    world.members.ban(owner, demo.guild_id, demo.users["alan"], "why not")
+    Person(world, owner).direct(demo.application_id)
+    return demo
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths to every part of it; of a list, to the first two."""
+    children: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        children = list(value.items())
+    elif isinstance(value, list):
+        children = list(enumerate(value[:2]))
+    found = [(*path, key) for key, _ in children]
+    for key, child in children:
+        found += _places(child, (*path, key))
+    return found
+
+
+def _look_around(demo: Demo) -> None:
+    """What the people of a world see, and what its owner reads of the guild."""
+    world, guild = demo.world, demo.world.guilds.known[demo.guild_id]
+    for user_id in guild.members:
+        person = Person(world, user_id)
+        assert all(person.visible_messages(int(c["id"])) is not None for c in person.channels(guild.id))
+        assert len(person.members(guild.id)) == len(guild.members)
+    world.audit.read(demo.owner_id, guild.id, Query())
+    world.invites.of_guild(demo.owner_id, guild.id)
+
+
+@pytest.mark.parametrize("kind", [..., None, [], 5, "x", {}], ids=repr)
+def test_a_world_of_another_shape_is_refused_or_can_be_lived_in(kind: Any) -> None:
+    demo = _eventful()
+    whole = storage.dump(demo.world)
+    refused = 0
+    for number, path in enumerate(_places(msgspec.json.decode(whole))):
+        if kind is not ... and number % 3:
+            continue
+        state = place = msgspec.json.decode(whole)
+        for key in path[:-1]:
+            place = place[key]
+        if kind is ...:
+            del place[path[-1]]
+        else:
+            place[path[-1]] = kind
+        try:
+            storage.replace(demo.world, msgspec.json.encode(state))
+        except storage.UnreadableWorld:
+            refused += 1
+        else:
+            if demo.guild_id in demo.world.guilds.known:
+                _look_around(demo)
+            storage.replace(demo.world, whole)
+    assert refused > 25

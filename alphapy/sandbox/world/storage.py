@@ -15,11 +15,14 @@ import msgspec
 import trio
 
 from alphapy.sandbox.errors import Refused
+from alphapy.sandbox.world import shapes
 from alphapy.sandbox.world.applications import Application
 from alphapy.sandbox.world.board import Stored
 from alphapy.sandbox.world.feed import Happening
 from alphapy.sandbox.world.guilds import Guild
 from alphapy.sandbox.world.ids import utc_now
+from alphapy.sandbox.world.permissions import THREAD_TYPES
+from alphapy.sandbox.world.records import guild_record
 from alphapy.sandbox.world.world import World
 
 if TYPE_CHECKING:
@@ -72,6 +75,7 @@ def restore(data: bytes, tuning: Tuning | None = None, *, now: Callable[[], date
             raise UnreadableWorld(
                 f"The world's format is {state['format']}, not {FORMAT}: start with a new file."
             )
+        shapes.check(state)
         world = World(tuning, now=now)
         _fill(world, state)
         _look_at_everything(world)
@@ -118,14 +122,31 @@ def _become(now: dict[Any, Any], then: dict[Any, Any]) -> None:
 
 def _look_at_everything(world: World) -> None:
     """Raises where something is missing that a client would be shown."""
-    for user_id in world.users.records:
-        world.users.get(user_id)
     for guild in world.guilds.known.values():
+        _look_at_guild(world, guild)
         viewer = next(iter(guild.members), guild.id)
         world.access.create_payload(guild.id, viewer, everybody=True)
         for channel_id in guild.channels:
             with contextlib.suppress(Refused):  # not every channel has messages, or shows them to everybody
                 world.messages.history(viewer, channel_id)
+
+
+def _look_at_guild(world: World, guild: Guild) -> None:
+    """Raises where a guild lacks a field that each has, or names somebody or something that is not there."""
+    for key in guild_record(guild.id, "", guild.owner_id):
+        guild.record[key]
+    guild.roles[guild.id]
+    guild.members[guild.owner_id]
+    for user_id in guild.members:
+        world.users.get(user_id)
+    for code, invite in guild.invites.items():
+        if invite["code"] != code:
+            raise ValueError("an invite is filed under another code")
+        world.users.get(int(invite["inviter_id"]))
+    for channel in guild.channels.values():
+        if channel["type"] in THREAD_TYPES:
+            channel["thread_metadata"]
+            guild.thread_members[int(channel["id"])]
 
 
 def save(world: World, path: Path) -> None:
