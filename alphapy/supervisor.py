@@ -39,7 +39,7 @@ from alphapy.storage import gate
 from alphapy.storage.embedded import embedded_postgres_on_trio
 from alphapy.storage.errors import StorageError
 from alphapy.storage.pool import open_pool
-from alphapy.storage.shard_locks import hold_shards
+from alphapy.storage.shard_locks import TAKE_WITHIN, hold_shards
 from alphapy.web.server import PortTaken, serve_web
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ async def _connect(service: Service, dsn: str) -> None:
     info = await _until_answered(service, service.calls.gateway)
     service.shards.learn(info)
     count = service.config.shards or info.shards
-    async with hold_shards(dsn, application.id, range(count), service.rng) as locks:
+    async with hold_shards(dsn, application.id, range(count), service.rng, within=TAKE_WITHIN) as locks:
         # Whoever held the shards until now may have changed a setting since ours were read.
         await service.load_settings()
         await service.interactions.load()

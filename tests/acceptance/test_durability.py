@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 import trio
 from psycopg.types.json import Jsonb
+from typing_extensions import override
 
+from alphapy import supervisor
 from alphapy.actors.effects.rules import NONCE_WINDOW
 from alphapy.actors.kernel.waypoints import Waypoint
+from alphapy.pure.groups import leaves
 from alphapy.sandbox.faults import GatewayFault, RestFault
 from alphapy.sandbox.world.permissions import Right
+from alphapy.storage.pool import open_pool
+from alphapy.storage.shard_locks import ShardsTaken
+from alphapy.supervisor import StopSwitch
 from tests.support.bot import JSON, Stage, described, title_of
 from tests.support.crash import Trap, mortal_bot
+from tests.support.outage import outage
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from alphapy.service import Service
     from alphapy.storage.pool import Pool
+    from tests.support.postgres import Databases
 
 CREATE = "POST /channels/{channel_id}/messages"
 
@@ -356,6 +366,99 @@ async def test_an_effect_that_makes_no_sense_does_not_hold_up_the_rest(offstage:
         await wait_until(lambda: service.is_ready, what="readiness")
         say_hi(offstage)
         await wait_until(lambda: len(answers(offstage)) == 1, what="the answer")
+
+
+async def test_a_second_process_is_refused_and_the_first_goes_on(
+    offstage: Stage, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "TAKE_WITHIN", 0.5)
+    await prepare(offstage, pool)
+    async with offstage.bot():
+        with pytest.raises(BaseExceptionGroup) as raised, trio.fail_after(10):
+            await supervisor.serve(offstage.config())
+        (refusal,) = leaves(raised.value)
+        assert isinstance(refusal, ShardsTaken)
+        assert "already runs shard 0" in str(refusal)
+        say_hi(offstage)
+        await until_answered(offstage, pool, 1)
+
+
+async def test_a_rolling_restart_hands_over_without_a_gap(offstage: Stage, pool: Pool) -> None:
+    await prepare(offstage, pool)
+    first, second = StopSwitch(), StopSwitch()
+    async with trio.open_nursery() as nursery:
+        old: Service = await nursery.start(partial(supervisor.serve, offstage.config(), switch=first))
+        await offstage.wait_online()
+        await wait_until(lambda: old.is_ready, what="readiness")
+        left = await starts_left(old)
+        new: Service = await nursery.start(partial(supervisor.serve, offstage.config(), switch=second))
+        say_hi(offstage)
+        await until_answered(offstage, pool, 1)
+        assert new.shards.statistics() == ()
+        say_hi(offstage)
+        first.flip()
+        say_hi(offstage)
+        await wait_until(lambda: new.is_ready, within=15, what="the new process")
+        say_hi(offstage)
+        await until_answered(offstage, pool, 1, 2, 3, 4)
+        assert await starts_left(new) == left
+        second.flip()
+
+
+@attrs.define(eq=False)
+class Gate(Trap):
+    """Stops commits while it is shut."""
+
+    is_open: trio.Event = attrs.field(factory=trio.Event)
+
+    @override
+    async def reach(self, waypoint: Waypoint) -> None:
+        if waypoint is Waypoint.BEFORE_COMMIT:
+            await self.is_open.wait()
+
+
+async def test_a_flooded_actor_is_set_aside_and_catches_up(
+    offstage: Stage, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alphapy.service.EVENT_BUDGET", 40)
+    monkeypatch.setattr("alphapy.actors.aside.LOOK_EVERY", 0.05)
+    await prepare(offstage, pool)
+    gate = Gate()
+    async with mortal_bot(offstage, gate) as service:
+        await wait_until(lambda: service.is_ready, what="readiness")
+        say_hi(offstage)
+        alan = offstage.person("alan")
+        for number in range(40):
+            alan.say(offstage.general, f"flood {number}")
+        say_hi(offstage)
+        await wait_until(lambda: service.aside.count == 1, what="setting it aside")
+        await offstage.person("margaret").slash(offstage.general, "/version").wait_reply()
+        gate.is_open.set()
+        await wait_until(lambda: service.aside.count == 0, what="reading the log again")
+        say_hi(offstage)
+        await until_answered(offstage, pool, 1, 2, 3)
+        await wait_until(lambda: is_caught_up(service), what="the mark")
+
+
+async def test_a_database_that_is_away_loses_nothing(
+    offstage: Stage, databases: Databases, database_url: str
+) -> None:
+    async with open_pool(database_url, min_size=1) as pool:
+        await prepare(offstage, pool)
+        async with offstage.bot() as service:
+            await wait_until(lambda: service.is_ready, what="readiness")
+            say_hi(offstage)
+            await until_answered(offstage, pool, 1)
+            async with outage(databases, database_url):
+                say_hi(offstage, 2)
+                offstage.demo.world.channels.edit(
+                    offstage.demo.owner_id, offstage.general, {"name": "renamed"}
+                )
+                await trio.sleep(1)
+            await until_answered(offstage, pool, 1, 2, 3)
+            await wait_until(lambda: is_caught_up(service), within=15, what="the mark")
+            rows = await fetch(pool, "SELECT count(*) FROM gateway_guilds WHERE data LIKE '%renamed%'")
+            assert rows == [(1,)]
 
 
 async def test_messages_without_effect_cost_no_transaction_each(offstage: Stage, pool: Pool) -> None:

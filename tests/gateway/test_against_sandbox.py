@@ -230,3 +230,27 @@ async def test_a_bad_token_is_told_to_the_operator() -> None:
         bot = Bot(here, token=Secret("wrong"))
         with pytest.raises(FatalClose, match="BOT_TOKEN"):
             await bot.shard.run()
+
+
+async def test_going_back_brings_everything_again_once() -> None:
+    async with sandbox_running(BRISK) as here, trio.open_nursery() as nursery:
+        bot = Bot(here)
+        nursery.start_soon(bot.shard.run)
+        await bot.ready()
+        await wait_until(lambda: bot.shard.statistics().seq > 0)
+        begin = bot.shard.statistics().seq
+        for text in ("one", "two"):
+            here.person("ada").say(here.channel(), text)
+        await wait_until(lambda: bot.said == ["one", "two"])
+        bot.shard.rewind(begin + 1)
+        bot.shard.rewind(begin)
+        bot.shard.rewind(begin + 7)
+        await wait_until(lambda: bot.said == ["one", "two", "one", "two"])
+        here.person("ada").say(here.channel(), "three")
+        await wait_until(lambda: bot.said[4:] == ["three"])
+        statistics = bot.shard.statistics()
+        assert statistics.last_ending is not None
+        assert statistics.last_ending.startswith("rewind")
+        assert statistics.reconnects == 1
+        assert bot.names.count("READY") == 1
+        await bot.shard.stop()
