@@ -212,6 +212,8 @@ def _kill(rng: random.Random) -> Blow:
     lag = rng.uniform(0.0, 0.6) if point is Point.AGAIN else 0.0
     if point in {Point.NOW, Point.CONNECTED, Point.ANSWERED}:
         lag = rng.uniform(0.0, 0.03)
+    if point is Point.UNCOMMITTED and rng.random() < 0.3:
+        lag = 1.2  # long enough for everything else to be written
     return Kill(point=point, after=rng.randrange(4), table=table, lag=lag)
 
 

@@ -50,8 +50,8 @@ class Mutation:
         path.write_text(source.replace(self.before, self.after), "utf-8")
 
 
-def _at(point: Point, table: str = "", times: int = 5) -> tuple[Blow, ...]:
-    return tuple(Kill(point=point, table=table, after=count % 3) for count in range(times))
+def _at(point: Point, table: str = "", lag: float = 0.0) -> tuple[Blow, ...]:
+    return tuple(Kill(point=point, table=table, after=count % 3, lag=lag) for count in range(5))
 
 
 _IN_TRANSACTION = """
@@ -111,7 +111,7 @@ MUTATIONS = (
         file="alphapy/pure/ledger.py",
         before="self._open[0] - 1 if self._open else self._top)",
         after="self._top)",
-        blows=_at(Point.UNCOMMITTED, "event_progress"),
+        blows=_at(Point.UNCOMMITTED, "event_progress", lag=1.2),
     ),
 )
 

@@ -151,6 +151,7 @@ class Striker:
         stage = WRITTEN if kill.point is Point.UNCOMMITTED else COMMITTING
         try:
             async with self._ground.held(kill.table, stage):
+                await trio.sleep(kill.lag)
                 self._bot.kill()
                 await self._bot.wait_killed()
         except psycopg.OperationalError:  # the server went down for its own reasons
