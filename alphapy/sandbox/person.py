@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from alphapy.sandbox.world.world import World
 
-WITHIN = 5.0
+WITHIN = 20.0
 """Seconds that a person waits for an answer before giving up."""
 
 

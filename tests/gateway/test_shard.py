@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 BRISK_HELLO = {"op": 10, "d": {"heartbeat_interval": 60}}
+STEADY_HELLO = {"op": 10, "d": {"heartbeat_interval": 300}}
+"""Slow enough that a busy machine does not look like a zombie."""
 
 
 def greeting(*more: Callable[[Peer], Awaitable[None]]) -> GatewayServer:
@@ -318,13 +320,13 @@ async def test_while_a_dispatch_waits_for_room_beats_go_on_and_it_is_no_zombie()
             await gate.wait()
 
     async def script(peer: Peer) -> None:
-        await peer.send(BRISK_HELLO)
+        await peer.send(STEADY_HELLO)
         await peer.expect(2)
         await peer.send(
             ready(server), dispatch(2, "HEAVY", {}), *(dispatch(n, "NEXT", {}) for n in range(3, 200))
         )
         before = len(peer.beats)
-        await wait_until(lambda: len(peer.beats) >= before + 6)
+        await wait_until(lambda: len(peer.beats) >= before + 4)
         gate.set()
 
     server = GatewayServer(script)

@@ -18,7 +18,7 @@ from alphapy.storage import embedded_guard
 from alphapy.storage.embedded_guard import Guard, owners_gone, server_ready, stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 READY = r'printf "%s\n\n\n\n\n\n\nready\n" $$ > postmaster.pid; exec sleep 60'
 STUBBORN = (
@@ -35,6 +35,14 @@ class Stage:
     socket_dir: Path
     pipe: Path
     reader: int
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """What is started here can be interrupted, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def stage(tmp_path: Path, program: str, *, start_seconds: float = 10.0) -> Stage:

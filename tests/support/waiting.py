@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def wait_until(
-    condition: Callable[[], bool | Awaitable[bool]], *, within: float = 5.0, what: str = "the condition"
+    condition: Callable[[], bool | Awaitable[bool]], *, within: float = 20.0, what: str = "the condition"
 ) -> None:
     """Return as soon as the condition holds; fail, naming it, once ``within`` seconds have passed."""
     with trio.move_on_after(within):
