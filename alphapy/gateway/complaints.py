@@ -46,9 +46,9 @@ class Complaints:
         """Note an envelope that cannot be acted on."""
         self.count(Malformed(kind, detail, len(bytes(payload.d))))
 
-    def event(self, error: MalformedEvent, payload: Envelope) -> None:
-        """Note an event whose payload could not be decoded."""
-        self.payload(f"event:{error.name}", f"{error.path}: {error.detail}", payload)
+    def event(self, error: MalformedEvent, size: int) -> None:
+        """Note an event whose payload of this many bytes could not be decoded."""
+        self.count(Malformed(f"event:{error.name}", f"{error.path}: {error.detail}", size))
 
 
 def tell_ending(shard_id: int, ending: Ending, step: NextStep, *, resume: bool) -> None:

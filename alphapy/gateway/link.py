@@ -16,6 +16,7 @@ from alphapy.gateway.codec import Codec, Compression, Envelope, Malformed
 from alphapy.gateway.connection import Disconnected
 from alphapy.gateway.heartbeat import LONGEST_INTERVAL, SHORTEST_INTERVAL, Heartbeat, first_beat
 from alphapy.gateway.opcodes import Opcode
+from alphapy.gateway.order import Order
 from alphapy.gateway.reconnect import Ending, EndKind
 from alphapy.gateway.sendlimit import SendLimit, Urgency
 
@@ -64,6 +65,7 @@ class Link:
         self._heartbeat: Heartbeat | None = None
         self._limit: SendLimit | None = None
         self._over = trio.Event()
+        self.order = Order()
         self.deadline = math.inf
         self.ready_since: float | None = None
         self.resume_sent = False

@@ -5,9 +5,9 @@ its ending means (:mod:`alphapy.gateway.reconnect`, pure), wait, connect again. 
 connection is an :class:`~alphapy.gateway.reconnect.Ending`; the loop takes it from what it reads, or another
 task hands it in through :class:`~alphapy.gateway.attention.Attention`.
 
-*In order.* Dispatches are awaited one at a time. While ``on_dispatch`` waits for room, nothing is read: the
-socket is the queue. Heartbeats go on from a task of their own, and their ACKs are not missed meanwhile
-(:mod:`alphapy.gateway.heartbeat`).
+*In order.* Dispatches are awaited one at a time, by their numbers (:mod:`alphapy.gateway.order`). While
+``on_dispatch`` waits for room, nothing is read: the socket is the queue. Heartbeats go on from a task of
+their own, and their ACKs are not missed meanwhile (:mod:`alphapy.gateway.heartbeat`).
 
 *Nothing lost.* The sequence number advances after ``on_dispatch`` has returned, so what was not handed on
 comes again after a RESUME. Leaving never sends 1000 or 1001, except to sign off.
@@ -20,14 +20,10 @@ no sense is counted, logged once per kind, and skipped. An exception of ``on_dis
 
 from __future__ import annotations
 
-import enum
 import logging
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-import attrs
-import msgspec
 import trio
 
 from alphapy.gateway import requests
@@ -36,13 +32,14 @@ from alphapy.gateway.codec import BrokenStream, Compression, Envelope, Malformed
 from alphapy.gateway.complaints import Complaints, tell_ending
 from alphapy.gateway.connection import Connection, Disconnected, Unreachable, hold
 from alphapy.gateway.events import MalformedEvent, Ready, decode
-from alphapy.gateway.heartbeat import LatencyStatistics, LatencyWindow
+from alphapy.gateway.heartbeat import LatencyWindow
 from alphapy.gateway.link import Link, read_hello
 from alphapy.gateway.opcodes import RESUMABLE_CLOSE, SIGN_OFF_CLOSE, Intents, Opcode
 from alphapy.gateway.reconnect import Ending, EndKind, NextStep, Patience, Reconnection, check_fatal
 from alphapy.gateway.rest.errors import DiscordError
 from alphapy.gateway.sendlimit import Urgency
 from alphapy.gateway.session import SessionTrack
+from alphapy.gateway.shard_facts import Dispatch, ShardState, ShardStatistics
 
 if TYPE_CHECKING:
     import random
@@ -53,6 +50,8 @@ if TYPE_CHECKING:
     from alphapy.gateway.identify import IdentifyQueue, Permit
     from alphapy.gateway.session import GatewaySession
     from alphapy.pure.ids import GuildId, UserId
+
+__all__ = ["Dispatch", "Shard", "ShardState", "ShardStatistics"]
 
 _log = logging.getLogger(__name__)
 
@@ -67,52 +66,6 @@ _POLITE: Final = frozenset(
     }
 )
 """Endings after which the other side is told that we leave; from the rest no answer is to be expected."""
-
-
-class ShardState(enum.Enum):
-    """What a shard is doing."""
-
-    CONNECTING = "connecting"
-    """Finding the gateway, waiting for its turn or for back-off, connecting, waiting for HELLO."""
-    IDENTIFYING = "identifying"
-    RESUMING = "resuming"
-    READY = "ready"
-    DRAINING = "draining"
-    """Told to stop: nothing is handed on any more."""
-    CLOSED = "closed"
-
-
-@attrs.frozen
-class Dispatch:
-    """An event as the gateway sent it, its payload raw: see :func:`alphapy.gateway.events.decode`."""
-
-    name: str
-    data: msgspec.Raw
-    seq: int
-    session_id: str
-    shard_id: int
-
-
-@attrs.frozen(kw_only=True)
-class ShardStatistics:
-    """A shard at one moment; ``in_state`` is the seconds since it entered its state.
-
-    ``received`` dispatches were handed on since the start, ``duplicates`` dropped; ``malformed`` counts the
-    payloads that were skipped, by kind.
-    """
-
-    shard_id: int
-    shard_count: int
-    state: ShardState
-    in_state: float
-    latency: LatencyStatistics
-    seq: int
-    session_id: str | None
-    received: int
-    duplicates: int
-    reconnects: int
-    malformed: Mapping[str, int]
-    last_ending: str | None
 
 
 class Shard:
@@ -353,10 +306,13 @@ class Shard:
         """Read and act until something ends the connection."""
         while True:
             message: bytes | str | None = await self._attention.wait(
-                trio.sleep_forever if self._draining else link.receive, deadline=link.deadline
+                trio.sleep_forever if self._draining else link.receive,
+                deadline=min(link.deadline, link.order.due),
             )
             if self._attention.verdict is not None:
                 return self._attention.verdict
+            if trio.current_time() >= link.order.due:
+                await self._hand_on(link.order.release())
             if message is not None:
                 ending = await self._take(nursery, link, message)
                 if ending is not None:
@@ -448,25 +404,32 @@ class Shard:
             return None
         if name == "RESUMED":
             self._resumed(link)
-        if self._track.is_repeated(seq):
+        if self._track.is_repeated(seq) or seq in link.order:
             self._duplicates += 1
             return None
         if self._state is ShardState.RESUMING:
             link.deadline = trio.current_time() + self._patience.ready
-        try:
-            await self._on_dispatch(Dispatch(name, payload.d, seq, session_id, self.shard_id))
-        except MalformedEvent as error:
-            self._complaints.event(error, payload)
-        self._received += 1
-        self._track.handed_on(seq)
+        dispatch = Dispatch(name, payload.d, seq, session_id, self.shard_id)
+        await self._hand_on(link.order.take(dispatch, self._track.seq, trio.current_time()))
         return None
+
+    async def _hand_on(self, dispatches: Sequence[Dispatch]) -> None:
+        for dispatch in dispatches:
+            if self._draining:
+                return
+            try:
+                await self._on_dispatch(dispatch)
+            except MalformedEvent as error:
+                self._complaints.event(error, len(bytes(dispatch.data)))
+            self._received += 1
+            self._track.handed_on(dispatch.seq)
 
     def _begin(self, link: Link, payload: Envelope) -> Ending | None:
         """READY: a new session."""
         try:
             ready = decode("READY", payload.d)
         except MalformedEvent as error:
-            self._complaints.event(error, payload)
+            self._complaints.event(error, len(bytes(payload.d)))
             return Ending(EndKind.SILENT, "READY made no sense")
         if isinstance(ready, Ready):
             self._track.begin(ready.session_id, ready.resume_gateway_url)
