@@ -14,7 +14,6 @@ closed as refused and logged; the others go on.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +22,7 @@ import trio
 
 from alphapy.actors.effects.messages import EffectClosed, EffectLeft, PickUp
 from alphapy.actors.effects.rules import Step, next_step
+from alphapy.actors.effects.turns import Turns
 from alphapy.actors.effects.verbs import Unprovable
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.containment import Failure, contain, summary
@@ -95,15 +95,14 @@ class Outbox:
         self._context = context
         self._kit = kit
         self._on_done = on_done
-        self._running: set[int] = set()
-        self._waiting: deque[_Case] = deque()
+        self._turns: Turns[_Case] = Turns()
         self._may_be_more = False
         self._settling = trio.Lock()
         self._told: set[tuple[str, object]] = set()
 
     async def read(self, tx: Transaction) -> list[Effect]:
         """The pending effects that nobody works on."""
-        known = [*self._running, *(case.effect.id for case in self._waiting)]
+        known = list(self._turns.keys())
         return await storage.pending(tx, self._guild_id, self._feature, limit=AT_ONCE, but_not=known)
 
     def adopt(self, effects: Sequence[Effect]) -> None:
@@ -121,21 +120,22 @@ class Outbox:
 
     def closed(self, message: EffectClosed | EffectLeft) -> None:
         """A child task has told that it is done with its effect."""
-        self._running.discard(message.effect.id)
+        self._turns.end(message.effect.id)
         if isinstance(message, EffectClosed):
             self.start(message.follow_ups)
         self._fill()
-        if self._may_be_more and not self._waiting and not self._running:
+        if self._may_be_more and not self._turns:
             self._may_be_more = False
             self._context.tell_self(PickUp())
 
     def _take(self, cases: Iterable[_Case]) -> None:
-        self._waiting.extend(cases)
+        for case in cases:
+            self._turns.add(case.effect.id, str(case.effect.payload.get("channel_id", "")), case)
         self._fill()
 
     def _fill(self) -> None:
-        while self._waiting and self._context.start(self._work, self._waiting[0]):
-            self._running.add(self._waiting.popleft().effect.id)
+        while (case := self._turns.next()) is not None and self._context.start(self._work, case):
+            self._turns.begin()
 
     # -- one effect, in a child task
 

@@ -126,7 +126,11 @@ class SendMessage(Verb):
         after = MessageId(snowflake_at(begin))
         for _ in range(MOST_PAGES):
             page = await self._discord.messages_after(channel_id, after, limit=PAGE)
-            found += [message.id for message in page if is_ours(message, effect, me)]
+            found += [
+                message.id
+                for message in page
+                if snowflake_time(message.id) <= end and is_ours(message, effect, me)
+            ]
             if len(page) < PAGE or snowflake_time(page[-1].id) > end:
                 return tuple(found)
             after = page[-1].id
