@@ -22,6 +22,7 @@ from typing_extensions import override
 from alphapy.actors.kernel.actor import Actor, Context
 from alphapy.actors.kernel.address import Address, Lane, Request
 from alphapy.actors.kernel.budget import Budget
+from alphapy.actors.kernel.deadletters import DeadLetterSink
 from alphapy.actors.kernel.mailbox import Envelope, Mailbox
 from alphapy.actors.kernel.registry import Registry
 from alphapy.actors.kernel.supervision import ChildSpec
@@ -68,9 +69,10 @@ class BatchCounter(Counter):
         type(self).handled += len(messages)
 
 
-class NoLetters:
+class NoLetters(DeadLetterSink):
     """There are none here."""
 
+    @override
     async def park(self, letter: DeadLetter) -> None:
         raise AssertionError(letter)
 
