@@ -40,9 +40,11 @@ START_WITHIN = 30.0
 """Seconds that the bot may take to be online at first."""
 
 ASK_AGAIN_AFTER = 0.5
-"""Seconds that an admin waits before using a command again that did not work."""
+MOST_TRIES = 30
+"""Seconds that an admin waits before using a command again that did not work, and how often they do."""
 
 REPLY_WITHIN = 4.0
+CONFIRMED_WITHIN = 120.0
 
 
 class Round:
@@ -117,7 +119,7 @@ class Round:
         except* (NotBack, StopTooSlow) as group:
             trouble += [str(error) for error in leaves(group)]
         except* trio.TooSlowError:
-            trouble.append("the bot did not come online")
+            trouble.append("the bot did not come online, or an admin got no answer")
         return trouble
 
     async def _load(self, striker: Striker, nursery: trio.Nursery) -> None:
@@ -127,7 +129,8 @@ class Round:
             elif isinstance(act, Slash):
                 nursery.start_soon(self._use, act)
             elif isinstance(act, Confirmed):
-                await self._confirmation(act.guild, act.rule.name).wait()
+                with trio.fail_after(CONFIRMED_WITHIN):
+                    await self._confirmation(act.guild, act.rule.name).wait()
             else:
                 await striker.strike(act, nursery)
             await trio.sleep(self._plan.pace)
@@ -137,7 +140,7 @@ class Round:
 
     async def _use(self, act: Slash) -> None:
         """Use a command; one that adds is used until the rule is there, as a person would."""
-        while True:
+        for _ in range(MOST_TRIES):
             view = self.town.person(act).slash(self.town.desk(act), act.path, **act.options)
             use = Use(act, view)
             self._uses.append(use)

@@ -63,7 +63,7 @@ _WORDS = [
     "chart",
     "crew",
 ]
-_SLEEPING = 40
+_SLEEPING = 30
 """Rules of each guild that no message triggers: each is switched off once at the most."""
 
 RULES = (
