@@ -18,6 +18,7 @@ from alphapy.actors.kernel.address import Address, InvalidAddress
 from alphapy.actors.kernel.bus import Delivery
 from alphapy.actors.kernel.deadletters import DeadLetterSink
 from alphapy.gateway.events import SUBSCRIBABLE, MalformedEvent, decode
+from alphapy.pure.text import well_formed
 from alphapy.storage import deadletters
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ class StoredDeadLetters(DeadLetterSink):
             guild_id=letter.address.guild_id,
             message_type=letter.message_type,
             message=as_json(letter.message),
-            error=letter.error[:MAX_ERROR],
-            traceback=letter.traceback[-MAX_TRACEBACK:],
+            error=well_formed(letter.error)[:MAX_ERROR],
+            traceback=well_formed(letter.traceback)[-MAX_TRACEBACK:],
             attempts=letter.attempts,
         )
         await self._pool.run(COMPONENT, lambda tx: deadletters.park(tx, stored))
