@@ -18,7 +18,7 @@ import attrs
 import trio
 from typing_extensions import override
 
-from alphapy.actors.kernel.progress import Placed, ProgressStore, Standing
+from alphapy.actors.kernel.progress import Place, ProgressStore, Standing
 from alphapy.actors.kernel.waypoints import Unwatched, Waypoint, Waypoints
 from alphapy.gateway.session import GatewaySession
 from alphapy.pure.ids import GuildId, UserId
@@ -28,7 +28,7 @@ from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from alphapy.actors.kernel.progress import Progress
+    from alphapy.actors.kernel.progress import Placed, Progress
     from alphapy.gateway.events import Ready
     from alphapy.gateway.guilds import GuildCache
     from alphapy.pure.ids import ApplicationId
@@ -80,13 +80,13 @@ class _Change:
 
     shard_id: int
     seq: int
-    events: list[Placed]
+    events: list[Place]
 
 
 @attrs.define
 class _Session:
     row: storage.SessionRow
-    ready: Placed | None
+    ready: Place | None
     """READY itself, until it is stored with the list of its guilds ..."""
     guild_ids: tuple[GuildId, ...] = ()
     """... which are these."""
@@ -194,7 +194,7 @@ class SessionKeeper:
             resume_url=ready.resume_gateway_url,
             mark=event.seq,
         )
-        session = _Session(row, event, tuple(guild.id for guild in ready.guilds))
+        session = _Session(row, Place.of(event), tuple(guild.id for guild in ready.guilds))
         self._sessions[event.shard_id] = session
         with trio.move_on_after(STORE_WITHIN):
             try:
@@ -213,7 +213,7 @@ class SessionKeeper:
         for guild_id in guild_ids:
             change = self._changed.setdefault(guild_id, _Change(event.shard_id, event.seq, []))
             change.seq = event.seq
-            change.events.append(event)
+            change.events.append(Place.of(event))
 
     # -- writing
 

@@ -5,10 +5,11 @@ what it did is committed; everything at or below the *mark* of a session is then
 from there. Events that change nothing are only noted: one task writes the progress of many actors with one
 statement, at most :data:`WRITE_AFTER` seconds later, and acknowledges them then.
 
-Failure modes. The database is gone: notes wait here and are written later, marks stand still. The process is
-killed: what was noted and not written comes again. A new session: what was noted of the old one is dropped,
-since it cannot come again (:meth:`Progress.begin` waits until nothing of it is being written, so that it
-never overwrites the new one's progress).
+Failure modes. The database is gone: notes wait here and are written later, marks stand still; once
+:data:`MOST_NOTED` wait, the actors are held up too, so that the budget is spent and the shard stops reading.
+The process is killed: what was noted and not written comes again. A new session: what was noted of the old
+one is dropped, since it cannot come again (:meth:`Progress.begin` waits until nothing of it is being written,
+so that it never overwrites the new one's progress).
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ WRITE_AFTER = 0.25
 WRITE_AT = 500
 """... and most events."""
 
+MOST_NOTED = 20_000
+"""Most noted events that wait to be written before actors are held up."""
+
 PATIENCE = Backoff(initial=0.25, ceiling=5.0)
 """The wait after a failed write."""
 
@@ -63,6 +67,20 @@ class Placed(Protocol):
     def seq(self) -> int:
         """Its number in the session, from 1."""
         ...
+
+
+@attrs.frozen
+class Place:
+    """A place in the log, and nothing else."""
+
+    shard_id: int
+    session_id: str
+    seq: int
+
+    @classmethod
+    def of(cls, event: Placed) -> Place:
+        """The place of an event, without the event."""
+        return cls(event.shard_id, event.session_id, event.seq)
 
 
 @attrs.frozen
@@ -95,8 +113,8 @@ class ShardProgress:
 
 @attrs.define
 class _Noted:
-    standing: Standing
-    events: list[Placed]
+    last: Place
+    seqs: list[int]
 
 
 @attrs.define
@@ -126,7 +144,8 @@ class Progress:
         """A shard has a session, new or resumed from ``mark``."""
         self._sessions[shard_id] = _Session(session_id, Ledger(mark))
         for address, noted in list(self._noted.items()):
-            if not self._is_current(noted.events[-1]):
+            if not self._is_current(noted.last):
+                self._count -= len(noted.seqs)
                 del self._noted[address]
         async with self._writing:
             pass
@@ -175,6 +194,11 @@ class Progress:
         """Whether no dead letter of this actor waits to be stored."""
         return address not in self._letters
 
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether so much waits to be written that nothing more should be noted."""
+        return self._count >= MOST_NOTED
+
     # -- events without effect
 
     def note(self, address: Address, events: Sequence[Placed]) -> None:
@@ -182,13 +206,10 @@ class Progress:
         current = [event for event in events if event.seq and self._is_current(event)]
         if not current:
             return
-        last = current[-1]
-        noted = self._noted.get(address)
-        if noted is None:
-            self._noted[address] = _Noted(Standing(address, last.session_id, last.seq), current)
-        else:
-            noted.standing = Standing(address, last.session_id, last.seq)
-            noted.events += current
+        last = Place.of(current[-1])
+        noted = self._noted.setdefault(address, _Noted(last, []))
+        noted.last = last
+        noted.seqs += [event.seq for event in current]
         self._count += len(current)
         self._something.set()
         if self._count >= WRITE_AT:
@@ -197,7 +218,7 @@ class Progress:
     def noted(self, address: Address) -> Standing | None:
         """What is noted of an actor and not written."""
         found = self._noted.get(address)
-        return None if found is None else found.standing
+        return None if found is None else Standing(address, found.last.session_id, found.last.seq)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write what is noted, until cancelled."""
@@ -219,33 +240,43 @@ class Progress:
             self._something, self._much = trio.Event(), trio.Event()
             ready = {address: noted for address, noted in batch.items() if self.may_pass(address)}
             kept = {address: noted for address, noted in batch.items() if address not in ready}
-            if ready:
-                await self._waypoints.reach(Waypoint.BEFORE_PROGRESS)
-                outcome = await contain(self._store.advance, [noted.standing for noted in ready.values()])
-                if isinstance(outcome, Failure):
-                    log.warning(
-                        "progress could not be written and is kept in memory: %s",
-                        summary(outcome.error),
-                        extra={"event": "progress_waits", "actors": len(ready)},
-                    )
-                    kept = batch
-                else:
-                    await self._waypoints.reach(Waypoint.AFTER_PROGRESS)
-                    for address, noted in ready.items():
-                        for event in noted.events:
-                            self.acknowledge(event, address)
+            if ready and not await self._advance(ready):
+                kept = batch
             self._keep(kept)
             return not kept
+
+    async def _advance(self, ready: dict[Address, _Noted]) -> bool:
+        """Write these and acknowledge them; False where that failed."""
+        standings = [
+            Standing(address, noted.last.session_id, noted.last.seq) for address, noted in ready.items()
+        ]
+        await self._waypoints.reach(Waypoint.BEFORE_PROGRESS)
+        outcome = await contain(self._store.advance, standings)
+        if isinstance(outcome, Failure):
+            log.warning(
+                "progress could not be written and is kept in memory: %s",
+                summary(outcome.error),
+                extra={"event": "progress_waits", "actors": len(ready)},
+            )
+            return False
+        await self._waypoints.reach(Waypoint.AFTER_PROGRESS)
+        for address, noted in ready.items():
+            if self._is_current(noted.last):
+                ledger = self._sessions[noted.last.shard_id].ledger
+                for seq in noted.seqs:
+                    ledger.acknowledge(seq, address)
+        return True
 
     def _keep(self, kept: dict[Address, _Noted]) -> None:
         """Put back what could not be written, behind which more may have been noted meanwhile."""
         for address, noted in kept.items():
-            if not self._is_current(noted.events[-1]):
+            if not self._is_current(noted.last):
                 continue
+            self._count += len(noted.seqs)
             newer = self._noted.get(address)
             if newer is not None:
-                noted.standing = newer.standing
-                noted.events += newer.events
+                noted.last = newer.last
+                noted.seqs += newer.seqs
             self._noted[address] = noted
         if self._noted:
             self._something.set()
@@ -278,9 +309,11 @@ class ActorProgress:
         return found
 
     def check(self) -> None:
-        """Raise Unavailable while a dead letter of this actor is not stored."""
+        """Raise Unavailable while a dead letter of this actor, or much of others' progress, is not stored."""
         if not self._progress.may_pass(self._address):
             raise Unavailable(f"a dead letter of {self._address} is not stored yet")
+        if self._progress.is_backed_up:
+            raise Unavailable("the progress of too many events waits to be written")
 
     @staticmethod
     def last(events: Sequence[E]) -> E | None:

@@ -6,11 +6,14 @@ import random
 from typing import TYPE_CHECKING
 
 import attrs
+import pytest
 import trio
 from typing_extensions import override
 
+from alphapy.actors.kernel.actor import Unavailable
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.progress import (
+    MOST_NOTED,
     WRITE_AFTER,
     WRITE_AT,
     ActorProgress,
@@ -227,3 +230,28 @@ async def test_an_incarnation_goes_on_from_what_is_not_written_yet() -> None:
     assert reborn.fresh([Event(7)]) == []
     reborn.restore(("old", 7))
     assert reborn.fresh([Event(2)]) == []
+
+
+async def test_an_outage_holds_the_actors_up_before_memory_is_full() -> None:
+    store = Store(failures=1)
+    progress = progress_of(store)
+    await progress.begin(0, "session")
+    mine = ActorProgress(progress, ONE)
+    mine.passed(told(progress, ONE, *range(1, MOST_NOTED)))
+    mine.check()
+    mine.passed(told(progress, ONE, MOST_NOTED))
+    with pytest.raises(Unavailable, match="too many"):
+        mine.check()
+    assert not await progress.write()
+    assert progress.is_backed_up
+    assert await progress.write()
+    mine.check()
+    assert mark(progress) == MOST_NOTED
+
+
+async def test_a_new_session_clears_what_backed_up() -> None:
+    progress = progress_of(Store(failures=1))
+    await progress.begin(0, "session")
+    progress.note(ONE, told(progress, ONE, *range(1, MOST_NOTED + 1)))
+    await progress.begin(0, "new")
+    assert not progress.is_backed_up
