@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
+import psycopg
 import trio
 from typing_extensions import override
 
@@ -26,7 +27,7 @@ from alphapy.storage import sessions as storage
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
     from alphapy.actors.kernel.progress import Placed, Progress
     from alphapy.gateway.events import Ready
@@ -51,18 +52,40 @@ STORE_WITHIN = 2.0
 AT_ONCE = 200
 """Guilds stored or read by one statement."""
 
+LOCKED_WITHIN = 250
+"""Milliseconds that a row of progress may be locked by somebody else before the others go on without it."""
+
 HOLDER = "guilds"
 """The guild cache, as a holder of events."""
 
 
 class StoredProgress(ProgressStore):
-    """The table ``event_progress``."""
+    """The table ``event_progress``.
+
+    A row that somebody locks, or that the database refuses, holds up no other: the batch is halved until it
+    is alone.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     @override
-    async def advance(self, standings: Sequence[Standing]) -> None:
+    async def advance(self, standings: Sequence[Standing]) -> Collection[Standing]:
+        pending, failed = [sorted(standings, key=lambda standing: standing.address.path)], list[Standing]()
+        while pending:
+            batch = pending.pop()
+            try:
+                await self._write(batch)
+            except psycopg.Error as error:
+                if len(batch) == 1:
+                    _tell_refused(batch[0], error)
+                    failed += batch
+                else:
+                    half = len(batch) // 2
+                    pending += [batch[half:], batch[:half]]
+        return failed
+
+    async def _write(self, standings: Sequence[Standing]) -> None:
         rows = sorted(
             (
                 storage.ProgressRow(guild_id, standing.address.name, standing.session_id, standing.seq)
@@ -71,7 +94,12 @@ class StoredProgress(ProgressStore):
             ),
             key=lambda row: (row.guild_id, row.feature),
         )
-        await self._pool.run("progress", lambda tx: storage.advance_many(tx, rows), idempotent=True)
+
+        async def write(tx: Transaction) -> None:
+            await tx.execute(f"SET LOCAL lock_timeout = '{LOCKED_WITHIN}ms'")
+            await storage.advance_many(tx, rows)
+
+        await self._pool.run("progress", write, idempotent=True)
 
 
 @attrs.define
@@ -320,6 +348,13 @@ class SessionKeeper:
 async def _write_new(session: _Session, tx: Transaction) -> None:
     await storage.replace_guilds(tx, session.row.shard_id, session.guild_ids)
     await storage.save_sessions(tx, [session.row])
+
+
+def _tell_refused(standing: Standing, error: psycopg.Error) -> None:
+    log.warning(
+        "the progress of an actor cannot be stored at the moment",
+        extra={"event": "progress_refused", "actor": str(standing.address), "error": str(error)},
+    )
 
 
 def _tell_waiting(error: Exception) -> None:

@@ -27,7 +27,7 @@ from alphapy.gateway.shard import Dispatch
 from alphapy.pure.ids import GuildId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     import trio
 
@@ -73,7 +73,7 @@ class House:
     def changed(self, event: Dispatch, guild_ids: Iterable[GuildId]) -> None:
         self.changed_guilds.append((event.seq, tuple(guild_ids)))
 
-    async def advance(self, standings: Sequence[Standing]) -> None:
+    async def advance(self, standings: Sequence[Standing]) -> Collection[Standing]:
         raise AssertionError("the router writes nothing")
 
     def find(self, address: Address) -> Any:

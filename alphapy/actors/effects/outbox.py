@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
+import psycopg
 import trio
 
 from alphapy.actors.effects.messages import EffectClosed, EffectLeft, PickUp
@@ -98,6 +99,7 @@ class Outbox:
         self._turns: Turns[_Case] = Turns()
         self._may_be_more = False
         self._settling = trio.Lock()
+        self._storing = trio.Lock()
         self._told: set[tuple[str, object]] = set()
 
     async def read(self, tx: Transaction) -> list[Effect]:
@@ -264,12 +266,16 @@ class Outbox:
         return EffectClosed(effect, outcome, tuple(follow_ups))
 
     async def _store(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """One transaction, repeated for as long as the database is gone."""
+        """One transaction, repeated for as long as the database is gone, full, or too slow.
+
+        One at a time: where something holds the guild's rows, its effects must not take up all connections.
+        """
         failures = 0
         while True:
             try:
-                return await self._kit.pool.run(self._feature, work, idempotent=True)
-            except (DatabaseUnavailable, DatabaseBusy):
+                async with self._storing:
+                    return await self._kit.pool.run(self._feature, work, idempotent=True)
+            except (DatabaseUnavailable, DatabaseBusy, psycopg.OperationalError):
                 failures += 1
                 await trio.sleep(STORAGE_PATIENCE.delay(failures, self._kit.rng))
 

@@ -95,8 +95,11 @@ class Standing:
 class ProgressStore(Protocol):
     """Where progress is kept."""
 
-    async def advance(self, standings: Sequence[Standing]) -> None:
-        """Keep these for good; may raise anything and is then called again later."""
+    async def advance(self, standings: Sequence[Standing]) -> Collection[Standing]:
+        """Keep these for good, and return those that could not be kept although others could.
+
+        May raise anything, and then none of them was. What was not kept is given again later.
+        """
         ...
 
 
@@ -240,13 +243,13 @@ class Progress:
             self._something, self._much = trio.Event(), trio.Event()
             ready = {address: noted for address, noted in batch.items() if self.may_pass(address)}
             kept = {address: noted for address, noted in batch.items() if address not in ready}
-            if ready and not await self._advance(ready):
-                kept = batch
+            if ready:
+                kept |= await self._advance(ready)
             self._keep(kept)
             return not kept
 
-    async def _advance(self, ready: dict[Address, _Noted]) -> bool:
-        """Write these and acknowledge them; False where that failed."""
+    async def _advance(self, ready: dict[Address, _Noted]) -> dict[Address, _Noted]:
+        """Write these and acknowledge them; returns those with which that failed."""
         standings = [
             Standing(address, noted.last.session_id, noted.last.seq) for address, noted in ready.items()
         ]
@@ -258,14 +261,15 @@ class Progress:
                 summary(outcome.error),
                 extra={"event": "progress_waits", "actors": len(ready)},
             )
-            return False
+            return ready
+        failed = {standing.address: ready[standing.address] for standing in outcome}
         await self._waypoints.reach(Waypoint.AFTER_PROGRESS)
         for address, noted in ready.items():
-            if self._is_current(noted.last):
+            if address not in failed and self._is_current(noted.last):
                 ledger = self._sessions[noted.last.shard_id].ledger
                 for seq in noted.seqs:
                     ledger.acknowledge(seq, address)
-        return True
+        return failed
 
     def _keep(self, kept: dict[Address, _Noted]) -> None:
         """Put back what could not be written, behind which more may have been noted meanwhile."""

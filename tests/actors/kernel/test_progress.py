@@ -25,7 +25,7 @@ from alphapy.actors.kernel.progress import (
 from alphapy.pure.ids import GuildId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from trio.testing import MockClock
 
@@ -50,9 +50,10 @@ class Store(ProgressStore):
     at: list[float] = attrs.field(factory=list)
     failures: int = 0
     gate: trio.Event | None = None
+    refused: set[Address] = attrs.field(factory=set)
 
     @override
-    async def advance(self, standings: Sequence[Standing]) -> None:
+    async def advance(self, standings: Sequence[Standing]) -> Collection[Standing]:
         if self.gate is not None:
             await self.gate.wait()
         if self.failures:
@@ -60,6 +61,7 @@ class Store(ProgressStore):
             raise ConnectionError("the database is gone")
         self.written.append(tuple(standings))
         self.at.append(trio.current_time())
+        return [standing for standing in standings if standing.address in self.refused]
 
 
 def progress_of(store: Store) -> Progress:
@@ -132,6 +134,22 @@ async def test_a_failed_write_is_kept_behind_what_was_noted_meanwhile(autojump_c
         assert store.written == [(Standing(ONE, "session", 2), Standing(TWO, "session", 3))]
         assert mark(progress) == 3
         nursery.cancel_scope.cancel()
+
+
+async def test_one_that_cannot_be_written_holds_up_nobody_else(autojump_clock: MockClock) -> None:
+    store = Store(refused={ONE})
+    progress = progress_of(store)
+    await progress.begin(0, "session")
+    progress.note(TWO, told(progress, TWO, 1))
+    progress.note(ONE, told(progress, ONE, 2))
+    assert not await progress.write()
+    assert mark(progress) == 1
+    assert progress.noted(TWO) is None
+    assert progress.noted(ONE) == Standing(ONE, "session", 2)
+    store.refused.clear()
+    assert await progress.write()
+    assert store.written[-1] == (Standing(ONE, "session", 2),)
+    assert mark(progress) == 2
 
 
 async def test_what_is_noted_while_a_write_fails_comes_after_it() -> None:
