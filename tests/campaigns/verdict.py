@@ -28,6 +28,10 @@ LATE = 2.5
 """Seconds after which an interaction that reaches the bot has too little time left to be answered."""
 
 
+TOO_LATE = "interactions failed"
+"""The one problem that a slow machine can cause by itself: Discord waits three seconds, however busy it is."""
+
+
 @attrs.frozen(kw_only=True)
 class Evidence:
     """Everything that a round leaves behind."""
@@ -209,7 +213,7 @@ class _Court:
             return
         failed = [use for use in self._evidence.uses if use.failed and not is_hopeless(use, self._town)]
         if failed:
-            yield f"{len(failed)} interactions failed: " + _some(self._when(use) for use in failed)
+            yield f"{len(failed)} {TOO_LATE}: " + _some(self._when(use) for use in failed)
         refused = [use for use in self._evidence.uses if use.title == "That did not work"]
         if refused:
             yield f"{len(refused)} interactions were refused: " + _some(f"{u.act.path}" for u in refused)
