@@ -24,7 +24,7 @@ QUICK = 0.008
 
 
 async def play(plan: Plan, ground: Ground, folder: Path) -> None:
-    """Play one round; whether answers came within Discord's three seconds is for ``make campaign`` to judge."""
+    """Play one round; whether answers came within three seconds is for ``make campaign`` to judge."""
     verdict = await Round(attrs.evolve(plan, pace=QUICK), ground, folder).play()
     problems = [problem for problem in verdict.problems if TOO_LATE not in problem]
     assert not problems, f"{heading(plan)}\n{outcome(verdict)}"

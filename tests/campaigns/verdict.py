@@ -29,7 +29,7 @@ LATE = 2.5
 
 
 TOO_LATE = "interactions failed"
-"""The one problem that a slow machine can cause by itself: Discord waits three seconds, however busy it is."""
+"""The one problem that a busy machine can cause by itself: Discord waits three seconds."""
 
 
 @attrs.frozen(kw_only=True)
