@@ -23,7 +23,7 @@ import trio
 
 from alphapy.actors.effects.messages import EffectClosed, EffectLeft, PickUp
 from alphapy.actors.effects.rules import Step, next_step
-from alphapy.actors.effects.turns import Turns
+from alphapy.actors.effects.turns import Pace, Turns
 from alphapy.actors.effects.verbs import Unprovable
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.containment import Failure, contain, summary
@@ -97,6 +97,7 @@ class Outbox:
         self._kit = kit
         self._on_done = on_done
         self._turns: Turns[_Case] = Turns()
+        self._pace = Pace()
         self._may_be_more = False
         self._settling = trio.Lock()
         self._storing = trio.Lock()
@@ -180,6 +181,7 @@ class Outbox:
                 return found
 
     async def _perform(self, case: _Case, verb: Verb) -> EffectClosed | EffectLeft:
+        await trio.sleep_until(self._pace.book(trio.current_time()))
         left = (case.effect.deadline_at - self._kit.clock.now()).total_seconds()
         await self._kit.waypoints.reach(Waypoint.BEFORE_SEND)
         message_id = await verb.perform(case.effect, within=max(0.0, min(left, LONGEST_CALL)))

@@ -1,8 +1,9 @@
-"""Which effects of an actor are tried next, and how many at the same time: pure.
+"""Which effects of an actor are tried next, how many at the same time, and how fast: pure.
 
 Every request that Discord does not answer takes up a permit of the whole bot's 50 a second for as long as it
 is under way. So an actor has few of them, and few in one channel: a channel that hangs holds up neither its
-guild's other channels nor the other guilds. Channels take turns; within one, the oldest comes first.
+guild's other channels nor the other guilds. Channels take turns; within one, the oldest comes first. And no
+guild that floods uses up all permits: the pace leaves the larger part to the others.
 """
 
 from __future__ import annotations
@@ -20,6 +21,27 @@ AT_A_TIME = 12
 
 PER_CHANNEL = 3
 """... and of them in one channel."""
+
+
+PACE = 20
+PACE_SECONDS = 1.0
+"""Attempts of one actor per seconds."""
+
+
+class Pace:
+    """At most ``limit`` instants in any ``seconds``."""
+
+    def __init__(self, limit: int = PACE, seconds: float = PACE_SECONDS) -> None:
+        self._seconds = seconds
+        self._booked: deque[float] = deque(maxlen=limit)
+
+    def book(self, now: float) -> float:
+        """The next free instant, taken by this call; ``now`` is in seconds and only grows."""
+        at = now
+        if len(self._booked) == self._booked.maxlen:
+            at = max(now, self._booked[0] + self._seconds)
+        self._booked.append(at)
+        return at
 
 
 class Turns(Generic[C]):

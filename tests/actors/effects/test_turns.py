@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alphapy.actors.effects.turns import Turns
+from alphapy.actors.effects.turns import Pace, Turns
 
 
 def begin_all(turns: Turns[str]) -> list[str]:
@@ -66,3 +66,17 @@ def test_everything_gets_its_turn_in_the_order_of_its_channel(
     for channel in set(channels):
         expected = [key for key, where in enumerate(channels) if where == channel]
         assert [key for key in begun if channels[key] == channel] == expected
+
+
+@given(st.lists(st.floats(0, 3), max_size=60))
+def test_no_second_has_more_than_its_pace(pauses: list[float]) -> None:
+    pace = Pace(3, 1.0)
+    now, booked = 0.0, list[float]()
+    for pause in pauses:
+        now += pause
+        booked.append(pace.book(now))
+        assert booked[-1] >= now
+        if len(booked) <= 3 or now >= booked[-4] + 1:
+            assert booked[-1] == now, "nobody waits without need"
+    assert booked == sorted(booked)
+    assert all(later - earlier >= 1.0 - 1e-9 for earlier, later in zip(booked, booked[3:], strict=False))
