@@ -17,6 +17,7 @@ import attrs
 import psycopg
 import trio
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from alphapy.storage.embedded import embedded_postgres
 from tests.campaigns.making import TABLES
@@ -120,6 +121,22 @@ class Ground:
         while _runs(server):  # noqa: ASYNC110 - nobody tells us
             await trio.sleep(0.01)
         (await self.up()).close()
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Nobody can connect while the block runs, and whoever is connected is thrown out before it."""
+        name = sql.Identifier(str(conninfo_to_dict(self.url)["dbname"]))
+        allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        with psycopg.connect(self.url, dbname="postgres", autocommit=True) as admin:
+            admin.execute(allow.format(name, sql.SQL("false")))
+            try:
+                admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                    (conninfo_to_dict(self.url)["dbname"],),
+                )
+                yield
+            finally:
+                admin.execute(allow.format(name, sql.SQL("true")))
 
     @asynccontextmanager
     async def held(self, table: str, stage: int) -> AsyncIterator[None]:

@@ -16,6 +16,7 @@ from tests.campaigns.plan import (
     Kind,
     OnGateway,
     OnRest,
+    Outage,
     Plan,
     Point,
     Restart,
@@ -252,8 +253,11 @@ def _on_rest(rng: random.Random) -> Blow:
 
 
 def _on_database(rng: random.Random) -> Blow:
-    if rng.random() < 0.5:
+    turn = rng.random()
+    if turn < 0.4:
         return Restart(stop=rng.choice(list(Stop)))
+    if turn < 0.6:
+        return Outage(seconds=rng.uniform(1.0, 8.0))
     return SlowDisk(seconds=rng.choice([0.05, 0.2, 0.5]), commits=rng.randint(3, 15))
 
 

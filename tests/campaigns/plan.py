@@ -174,6 +174,17 @@ class Restart:
 
 
 @attrs.frozen(kw_only=True)
+class Outage:
+    """Nobody can use the database for so many seconds, while the load goes on."""
+
+    seconds: float
+
+    @override
+    def __str__(self) -> str:
+        return "database: away for a while"
+
+
+@attrs.frozen(kw_only=True)
 class SlowDisk:
     """Every writing statement of the next ``commits`` commits takes so many seconds longer."""
 
@@ -185,7 +196,7 @@ class SlowDisk:
         return "database: slow disk"
 
 
-Blow: TypeAlias = Kill | Deploy | OnGateway | OnRest | Restart | SlowDisk
+Blow: TypeAlias = Kill | Deploy | OnGateway | OnRest | Restart | Outage | SlowDisk
 Act: TypeAlias = Say | Slash | Confirmed | Blow
 
 

@@ -11,7 +11,7 @@ import trio
 from alphapy.sandbox.faults import ArmedGatewayFault, RestFault
 from tests.campaigns.ground import COMMITTING, WRITTEN
 from tests.campaigns.making import DELETE, SEND
-from tests.campaigns.plan import Deploy, Kill, OnGateway, OnRest, Point, Restart, SlowDisk
+from tests.campaigns.plan import Deploy, Kill, OnGateway, OnRest, Outage, Point, Restart, SlowDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +96,10 @@ class Striker:
                 self.struck[str(blow)] += 1
             case Restart(stop=stop):
                 await self._ground.restart(stop)
+                self.struck[str(blow)] += 1
+            case Outage(seconds=seconds):
+                async with self._ground.away():
+                    await trio.sleep(seconds)
                 self.struck[str(blow)] += 1
             case SlowDisk(seconds=seconds, commits=commits):
                 (await self._ground.up()).close()

@@ -8,7 +8,18 @@ import pytest
 
 from tests.campaigns.making import make
 from tests.campaigns.model import MOST_PER_CHANNEL, answering, matches
-from tests.campaigns.plan import Confirmed, Kill, Kind, OnGateway, OnRest, Restart, Rule, Say, SlowDisk
+from tests.campaigns.plan import (
+    Confirmed,
+    Kill,
+    Kind,
+    OnGateway,
+    OnRest,
+    Outage,
+    Restart,
+    Rule,
+    Say,
+    SlowDisk,
+)
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -34,8 +45,8 @@ def _added(acts: tuple[object, ...], guild: int) -> list[Rule]:
 
 
 def test_chaos_is_of_many_kinds() -> None:
-    kinds = {type(blow) for seed in range(10) for blow in make(Kind.CHAOS, seed, 12).blows}
-    assert kinds == {Kill, OnGateway, OnRest, Restart, SlowDisk}
+    kinds = {type(blow) for seed in range(20) for blow in make(Kind.CHAOS, seed, 12).blows}
+    assert kinds == {Kill, OnGateway, OnRest, Restart, Outage, SlowDisk}
 
 
 @pytest.mark.parametrize(
