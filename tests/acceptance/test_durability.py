@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from typing_extensions import override
 
 from alphapy import supervisor
+from alphapy.actors.custom_commands.actor import ANSWER_LIVES
 from alphapy.actors.effects.rules import NONCE_WINDOW
 from alphapy.actors.kernel.waypoints import Waypoint
 from alphapy.pure.groups import leaves
@@ -22,6 +23,7 @@ from alphapy.storage.pool import open_pool
 from alphapy.storage.shard_locks import ShardsTaken
 from alphapy.supervisor import StopSwitch
 from tests.support.bot import JSON, Stage, described, title_of
+from tests.support.clock import FakeClock
 from tests.support.crash import Trap, mortal_bot
 from tests.support.outage import outage
 from tests.support.waiting import wait_until
@@ -272,6 +274,17 @@ async def test_an_answer_that_is_late_is_not_given(offstage: Stage, pool: Pool) 
         await wait_until(expired, what="the expiry")
     assert answers(offstage) == []
     assert await fetch(pool, "SELECT uses FROM custom_commands") == [(0,)]
+
+
+async def test_a_message_that_is_too_old_is_not_answered_at_all(offstage: Stage, pool: Pool) -> None:
+    await prepare(offstage, pool)
+    offstage.clock = FakeClock(datetime.now(UTC) + ANSWER_LIVES + timedelta(seconds=5))
+    async with offstage.bot() as service:
+        await wait_until(lambda: service.is_ready, what="readiness")
+        say_hi(offstage)
+        await wait_until(lambda: counted(service, 1) and is_caught_up(service), what="the message")
+    assert await fetch(pool, "SELECT FROM effects") == []
+    assert answers(offstage) == []
 
 
 async def owe(stage: Stage, pool: Pool, trigger: JSON, use: int, *, reply: bool, live: bool) -> None:
