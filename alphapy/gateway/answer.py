@@ -101,6 +101,10 @@ class InteractionCalls(Protocol):
         """Change the first answer, or the message that was updated."""
         ...
 
+    async def is_thinking(self, application_id: ApplicationId, token: str) -> bool:
+        """Whether the first answer is a promise that is not kept yet."""
+        ...
+
     async def follow_up(self, application_id: ApplicationId, token: str, message: OutgoingMessage) -> object:
         """Send one more message."""
         ...
@@ -173,6 +177,13 @@ class Answer:
     async def follow_up(self, message: OutgoingMessage, *, ephemeral: bool) -> None:
         """Send one more message; the reply itself where there has been none."""
         await self.reply(message, ephemeral=ephemeral)
+
+    async def keep_others_promise(self, message: OutgoingMessage) -> None:
+        """Fill in the answer that an earlier process promised; does nothing where it has given one."""
+        interaction = self._interaction
+        async with self._lock:
+            if await self._calls.is_thinking(interaction.application_id, interaction.token):
+                await self._later(self._calls.edit_original, message)
 
     async def update(self, message: OutgoingMessage) -> None:
         """Turn the message that the component is on into this one. Raises AnswerMisuse where it may not."""

@@ -176,6 +176,7 @@ class FakeCalls:
         self.slow = slow
         self.failures: dict[str, list[DiscordError | None]] = {}
         self.arrives = False
+        self.thinking = False
         self._answered: set[int] = set()
 
     @property
@@ -215,6 +216,9 @@ class FakeCalls:
 
     async def edit_original(self, application_id: int, token: str, message: OutgoingMessage) -> None:
         await self._later("edit_original", message)
+
+    async def is_thinking(self, application_id: int, token: str) -> bool:
+        return self.thinking
 
     async def follow_up(self, application_id: int, token: str, message: OutgoingMessage) -> int:
         await self._later("follow_up", message)

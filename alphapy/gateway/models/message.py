@@ -27,6 +27,9 @@ CHAT_INPUT_COMMAND = 20
 EPHEMERAL = 1 << 6
 """Message flag: seen by one member only."""
 
+LOADING = 1 << 7
+"""Message flag: an answer that is promised and not there yet."""
+
 
 class Attachment(Model, frozen=True, kw_only=True):
     """A file on a message. ``size`` is in bytes; ``content_type`` as Discord detected it, if it did."""

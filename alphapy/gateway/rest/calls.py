@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import msgspec
 
-from alphapy.gateway.models.message import Message
+from alphapy.gateway.models.message import LOADING, Message
 from alphapy.gateway.rest import routes
 from alphapy.gateway.rest.client import Call
 from alphapy.gateway.rest.errors import ALREADY_ACKNOWLEDGED, DiscordError, DiscordErrorKind
@@ -182,6 +182,12 @@ class DiscordCalls:
         await self._client.request(
             Call(target, json=message.to_edit_json(), files=message.files, priority=Priority.INTERACTION)
         )
+
+    async def is_thinking(self, application_id: ApplicationId, token: str) -> bool:
+        """Whether the first answer to an interaction is a promise that is not kept yet."""
+        target = routes.GET_ORIGINAL.to(webhook_id=application_id, webhook_token=token)
+        body = await self._client.request(Call(target, priority=Priority.INTERACTION))
+        return bool(_decode(target, body, Message, strict=False).flags & LOADING)
 
     async def follow_up(
         self, application_id: ApplicationId, token: str, message: OutgoingMessage

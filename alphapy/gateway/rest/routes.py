@@ -67,5 +67,6 @@ DELETE_MESSAGE = Route("DELETE", "/channels/{channel_id}/messages/{message_id}")
 
 RESPOND = Route("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
 FOLLOW_UP = Route("POST", "/webhooks/{webhook_id}/{webhook_token}")
+GET_ORIGINAL = Route("GET", "/webhooks/{webhook_id}/{webhook_token}/messages/@original")
 EDIT_ORIGINAL = Route("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/@original")
 DELETE_ORIGINAL = Route("DELETE", "/webhooks/{webhook_id}/{webhook_token}/messages/@original")

@@ -73,3 +73,17 @@ async def test_one_that_was_answered_too_is_left_alone(autojump_clock: MockClock
         assert notes.happened == []
         assert calls.said == []
         assert not found.outcome.success
+
+
+async def test_one_that_was_promised_an_answer_gets_it(autojump_clock: MockClock) -> None:
+    notes = Notes()
+    calls = FakeCalls()
+    calls.thinking = True
+    async with house(calls, commands=[notes.command()], beginnings=notes) as found:
+        interaction = command("do", clock=found.clock)
+        notes.before.add(interaction.id)
+        calls.acknowledge(interaction)
+        await found.submit(interaction)
+        assert notes.happened == []
+        assert calls.methods == ["edit_original"]
+        assert calls.first.text.startswith("I was restarted")

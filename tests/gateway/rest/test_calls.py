@@ -137,6 +137,17 @@ async def test_an_interaction_from_first_answer_to_follow_up(connect: Connect) -
     assert all("authorization" not in received.headers for received in line.received)
 
 
+@pytest.mark.parametrize(("flags", "thinking"), [(64, False), (128 | 64, True)])
+async def test_a_promised_answer_is_told_from_one_that_is_given(
+    connect: Connect, flags: int, *, thinking: bool
+) -> None:
+    author = {"id": "1", "username": "alphapy", "bot": True}
+    message = {"id": "5", "channel_id": "2", "author": author, "content": "", "flags": flags}
+    async with connect(in_turn(Reply(200, message))) as line:
+        assert await line.calls.is_thinking(APP, "tok") is thinking
+    assert line.received[0].path.endswith("/webhooks/1/tok/messages/@original")
+
+
 ACKNOWLEDGED = Reply(400, {"code": 40060, "message": "Interaction has already been acknowledged."})
 
 
