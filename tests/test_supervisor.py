@@ -75,7 +75,7 @@ async def test_a_second_signal_skips_the_waiting(offstage: Stage) -> None:
         await wait_until(lambda: service.dispatcher.statistics().running == 1, what="the slow command")
         switch.flip()
         await wait_until(lambda: service.stopping, what="the stop")
-        with trio.fail_after(supervisor.FINISH_WITHIN / 2):
+        with trio.fail_after(supervisor.FINISH_WITHIN - 1):
             switch.flip()
             await wait_until(
                 lambda: offstage.demo.application_id not in offstage.demo.world.connected_bots,
