@@ -67,6 +67,7 @@ class Round:
         async with trio.open_nursery() as nursery:
             sandbox: Sandbox = await nursery.start(partial(serve, self.town.world))
             bot = Bot(self._environment(sandbox), self._tree, self._folder)
+            self.town.kills = bot.kills
             with _nothing_left(bot):
                 striker = Striker(bot, self.town, self._ground, sandbox.faults)
                 nursery.start_soon(bot.keep_running)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.campaigns.plan import Plan
     from tests.campaigns.town import Answer, Town
 
+UNDER_WAY = 20.0
+"""Seconds that a message may be under way while the database is slow or away."""
+
 AROUND = 0.1
 """Seconds before and after the time between two sessions in which a message may have been under way."""
 
@@ -47,8 +50,9 @@ def expectations(plan: Plan, town: Town) -> list[Expected]:
 def due(plan: Plan, town: Town) -> list[Expected]:
     """The expectations, without those that nobody could fulfil and nobody did.
 
-    Where Discord refuses to resume, what was written before the next session begins comes no more. Until it
-    is read back over REST, such a message may be answered once or not at all.
+    Where Discord refuses to resume, what was written before the next session begins comes no more, nor does
+    what was under way when the bot is killed afterwards. Until it is read back over REST, such a message may be
+    answered once or not at all.
     """
     wanted = expectations(plan, town)
     if not town.refusals:
@@ -64,10 +68,12 @@ def due(plan: Plan, town: Town) -> list[Expected]:
 
 
 def _is_unreachable(at: float, town: Town) -> bool:
-    ends = [next((gap.back for gap in town.gaps if gap.back > since), since) for since in town.refusals]
-    return any(
-        since - AROUND <= at <= until + AROUND for since, until in zip(town.refusals, ends, strict=True)
-    )
+    for since in town.refusals:
+        until = next((gap.back for gap in town.gaps if gap.back > since), since)
+        killed = any(since <= kill <= since + UNDER_WAY for kill in town.kills)
+        if since - (UNDER_WAY if killed else AROUND) <= at <= until + AROUND:
+            return True
+    return False
 
 
 def key_of(expected: Expected) -> tuple[object, ...]:
