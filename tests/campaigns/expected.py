@@ -51,8 +51,8 @@ def due(plan: Plan, town: Town) -> list[Expected]:
     """The expectations, without those that nobody could fulfil and nobody did.
 
     Where Discord refuses to resume, what was written before the next session begins comes no more, nor does
-    what was under way when the bot is killed afterwards. Until it is read back over REST, such a message may be
-    answered once or not at all.
+    what was under way when the bot is killed afterwards. Until it is read back over REST, such a message may
+    be answered once or not at all.
     """
     wanted = expectations(plan, town)
     if not town.refusals:
