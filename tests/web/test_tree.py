@@ -102,7 +102,12 @@ async def test_one_actor_with_its_histogram(house: House) -> None:
 
 async def test_a_failure_is_shown(house: House) -> None:
     house.registry.tell(greeter(5), Work(fails="out of flour"))
-    await wait_until(lambda: (h := house.registry.find(greeter(5))) is not None and h.parked == 1)
+
+    def is_back() -> bool:
+        health = house.registry.find(greeter(5))
+        return health is not None and (health.parked, health.restarts) == (1, 2)
+
+    await wait_until(is_back, what="the actor to be back after its second crash")
     found = await house.json("/api/actors/guild/5/greeter")
     assert (found["failed"], found["restarts"], found["parked"]) == (2, 2, 1)
     assert found["last_error"] == "RuntimeError: out of flour"
