@@ -17,7 +17,8 @@ from quart import g, request
 from quart_trio import QuartTrio
 from typing_extensions import override
 
-from alphapy.web import auth, errors, health, metrics, tree
+from alphapy.web import errors, health, metrics, tree
+from alphapy.web.auth.operators import guard
 from alphapy.web.census import Census
 from alphapy.web.connection import Connection
 from alphapy.web.console import pages
@@ -124,7 +125,7 @@ def build_app(sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> 
     app.after_websocket(_finish_websocket)
     probe = DatabaseProbe(sources)
     census = Census(sources.actors)
-    door = auth.guard(sources)
+    door = guard(sources)
     app.register_blueprint(health.blueprint(sources, probe))
     app.register_blueprint(tree.blueprint(sources, census, door))
     app.register_blueprint(metrics.blueprint(sources, census, door))

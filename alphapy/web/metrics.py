@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from quart import Blueprint, Response
 from typing_extensions import override
 
-from alphapy.web.auth import admit
+from alphapy.web.auth.operators import admit
 from alphapy.web.metric_families import (
     actor_families,
     gateway_families,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from alphapy.actors.kernel.survey import Survey
-    from alphapy.web.auth import OperatorDoor
+    from alphapy.web.auth.operators import OperatorDoor
     from alphapy.web.census import Census
     from alphapy.web.sources import Sources
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from quart import Blueprint, Response
 
 from alphapy.actors.kernel.address import Address, InvalidAddress
-from alphapy.web.auth import admit
+from alphapy.web.auth.operators import admit
 from alphapy.web.encoding import json_response, query_text
 from alphapy.web.errors import not_found
 from alphapy.web.health import clamped
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from alphapy.actors.kernel.health import ActorHealth, HistogramSnapshot, KindStatistics
-    from alphapy.web.auth import OperatorDoor
+    from alphapy.web.auth.operators import OperatorDoor
     from alphapy.web.census import Census
     from alphapy.web.sources import Sources
 
