@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from alphapy.actors.aside import SetAside
-from alphapy.actors.dead_letters import DeadLetterDesk, StoredDeadLetters
+from alphapy.actors.dead_letters.desk import DeadLetterDesk
+from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.effects.messages import Sweep
 from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
 from alphapy.actors.effects.sweeper import Sweeper
@@ -88,14 +89,15 @@ class Service:
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.budget = Budget(EVENT_BUDGET)
         self.progress = Progress(StoredProgress(wings.pool), wings.rng, wings.waypoints)
+        letters = StoredDeadLetters(wings.pool, self.progress)
         self.registry = Registry(
-            dead_letters=StoredDeadLetters(wings.pool, self.progress),
+            dead_letters=letters,
             budget=self.budget,
             rng=wings.rng,
             outages=(DatabaseUnavailable, DatabaseBusy),
         )
         self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, wings.waypoints)
-        self.dead_letters = DeadLetterDesk(wings.pool, self.registry)
+        self.dead_letters = DeadLetterDesk(wings.pool, self.registry, letters)
         self.aside = SetAside(self.progress, self.registry, room_below=self.budget.share // 2)
         self.journal = JournalKit(
             pool=wings.pool,

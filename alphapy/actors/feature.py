@@ -45,6 +45,8 @@ class GatewayEvent:
     shard_id: int
     session_id: str
     seq: int
+    letter: int = 0
+    """The number of the dead letter that it is told from, which goes with what is done because of it."""
 
 
 def guild_actor(guild_id: GuildId, feature: str) -> Address:

@@ -18,7 +18,7 @@ import attrs
 import trio
 
 from alphapy.actors.kernel.actor import Actor, TooMuchToSelf
-from alphapy.actors.kernel.address import Address, Lane
+from alphapy.actors.kernel.address import Address, Lane, Request
 from alphapy.actors.kernel.bus import Answered
 from alphapy.actors.kernel.containment import Failure, contain, is_only, summary
 from alphapy.actors.kernel.health import ActorState
@@ -266,7 +266,7 @@ class Incarnation:
             counters.expired += 1
             self._finish(run)
             return started
-        if self._batches and lane is _NORMAL and asked is None:
+        if self._batches and lane is _NORMAL and (asked is None or not isinstance(first.message, Request)):
             outcome: object = await contain(actor.handle_batch, [envelope.message for envelope in run])
         else:
             outcome = await contain(actor.handle, first.message)

@@ -22,7 +22,7 @@ from typing_extensions import override
 from alphapy.actors.kernel.actor import Unavailable
 from alphapy.actors.kernel.address import Address, Lane, Request, check_pattern
 from alphapy.actors.kernel.asking import Asked
-from alphapy.actors.kernel.bus import Bus, Delivery, Reason, Reply, Unanswered
+from alphapy.actors.kernel.bus import Answered, Bus, Delivery, Reason, Reply, Unanswered
 from alphapy.actors.kernel.cell import Cell, House, Leftover
 from alphapy.actors.kernel.containment import summary
 from alphapy.actors.kernel.deadletters import DeadLetters, DeadLetterSink, DeadLetterStatistics
@@ -143,6 +143,27 @@ class Registry(Bus):
             return refusal
         # The type of the reply is the requester's word; what the actor returned is an object.
         return cast("Reply[T]", await asked.wait_settled())
+
+    async def retell(self, address: Address, message: object, *, timeout: float) -> Reply[None]:  # noqa: ASYNC109 -- it travels along
+        """Tell a message on the normal lane, handled as any tell, and wait for what becomes of it.
+
+        Answered once it has been dealt with; CRASHED once it was parked; TIMED_OUT as for an ask; BUSY
+        where the mailbox is full, or the actor has failed.
+        """
+        asked = Asked(trio.current_time() + timeout)
+        cell = self._cells.get(address.path) or self._start(address)
+        if not isinstance(cell, Cell):
+            await trio.lowlevel.checkpoint()
+            return _REFUSALS[cell]
+        if cell.counters.state is ActorState.FAILED:
+            await trio.lowlevel.checkpoint()
+            return Unanswered(Reason.BUSY, cell.counters.last_error or "")
+        delivery = cell.mailbox.put(Envelope(message, asked), Lane.NORMAL)
+        if delivery is not Delivery.ACCEPTED:
+            await trio.lowlevel.checkpoint()
+            return _REFUSALS[delivery]
+        outcome = await asked.wait_settled()
+        return outcome if isinstance(outcome, Unanswered) else Answered(None)
 
     def _post_asked(self, address: Address, envelope: Envelope, lane: Lane) -> Unanswered | None:
         cell = self._cells.get(address.path) or self._start(address)
