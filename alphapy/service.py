@@ -40,8 +40,10 @@ from alphapy.gateway.opcodes import ALPHAPY_INTENTS
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
 from alphapy.gateway.shards import ShardPlan, Shards
+from alphapy.logging_setup import secrets_of
 from alphapy.pure.clock import Clock
 from alphapy.pure.ids import ChannelId, GuildId
+from alphapy.pure.masking import Mask
 from alphapy.storage import migrate
 from alphapy.storage import settings as settings_storage
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
@@ -110,6 +112,7 @@ class Service:
         self.interactions = InteractionLog(wings.pool)
         self.settings = SettingsBoard(setting_registry(llm_provider=config.llm_provider), self.registry)
         self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
+        self.mask = Mask(secrets_of(config))
         self.port = 0
         self.stopping = False
         self.settings_loaded = False
@@ -182,6 +185,7 @@ class Service:
             owners=self.owners,
             catalogue=catalogue,
             info=self.info,
+            mask=self.mask,
         )
 
     async def load_settings(self) -> None:
