@@ -17,7 +17,7 @@ from quart import g, request
 from quart_trio import QuartTrio
 from typing_extensions import override
 
-from alphapy.web import errors, health, metrics, tree
+from alphapy.web import errors, health, letters, metrics, tree
 from alphapy.web.auth.operators import Doorkeeper, guard
 from alphapy.web.census import Census
 from alphapy.web.connection import Connection
@@ -120,8 +120,9 @@ def routes(sources: Sources, census: Census, probe: DatabaseProbe) -> tuple[Rout
     """Every declared route, by area."""
     return (
         *health.routes(sources, probe),
+        *letters.routes(sources),
         *tree.routes(sources, census),
-        *metrics.routes(sources, census),
+        *metrics.routes(sources, census, probe),
     )
 
 

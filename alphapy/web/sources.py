@@ -17,6 +17,7 @@ from alphapy.pure.clock import Clock
 from alphapy.storage.pool import Pool
 
 if TYPE_CHECKING:
+    from alphapy.actors.dead_letters.messages import LetterPage, Replay
     from alphapy.actors.kernel.address import Address
     from alphapy.actors.kernel.deadletters import DeadLetterStatistics
     from alphapy.actors.kernel.health import ActorHealth
@@ -53,6 +54,40 @@ class Actors(Protocol):
 
     def dead_letters(self) -> DeadLetterStatistics:
         """The dead letters of this process."""
+        ...
+
+
+class DeadLetterDesk(Protocol):
+    """What an operator may do with dead letters; every method raises what the pool raises."""
+
+    @property
+    def kept(self) -> int:
+        """How many letters are kept at the most."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """How many have made room for newer ones since the start."""
+        ...
+
+    async def count(self) -> int:
+        """How many letters there are."""
+        ...
+
+    async def page(self, limit: int, *, before: int | None = None, address: str | None = None) -> LetterPage:
+        """The newest letters, of those older than number ``before``, and of one actor where it is named."""
+        ...
+
+    async def replay(self, number: int) -> Replay:
+        """Have a letter's message told to its actor again; waits some seconds at the most."""
+        ...
+
+    async def discard(self, number: int) -> bool:
+        """Throw a letter away; False where it was gone already."""
+        ...
+
+    async def discard_all(self, address: str) -> int:
+        """Throw every letter of one actor away; how many there were."""
         ...
 
 
@@ -108,6 +143,7 @@ class Sources:
     pool: Pool
     bus: Bus
     actors: Actors
+    letters: DeadLetterDesk
     shards: Shards
     budget: Callable[[], BudgetStatistics]
     router: Callable[[], RouterCounts]

@@ -13,6 +13,7 @@ import trio
 from quart_trio import QuartTrio
 from typing_extensions import override
 
+from alphapy.actors.dead_letters.desk import DeadLetterDesk
 from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.kernel.actor import Actor
 from alphapy.actors.kernel.address import Address
@@ -176,9 +177,9 @@ class House:
         return 0 if health is None else health.processed
 
 
-def registry_of(pool: Pool, clock: FakeClock, budget: Budget) -> Registry:
+def registry_of(pool: Pool, clock: FakeClock, budget: Budget, letters: StoredDeadLetters) -> Registry:
     registry = Registry(
-        dead_letters=StoredDeadLetters(pool, Progress(StoredProgress(pool), random.Random(1))),
+        dead_letters=letters,
         budget=budget,
         rng=random.Random(1),
         outages=(DatabaseUnavailable, DatabaseBusy),
@@ -207,7 +208,8 @@ async def open_house(
     """The web application on a free port, and what it looks at."""
     clock = FakeClock()
     budget = Budget(1000)
-    registry = registry_of(pool, clock, budget)
+    letters = StoredDeadLetters(pool, Progress(StoredProgress(pool), random.Random(1)))
+    registry = registry_of(pool, clock, budget, letters)
     gateway = Gateway()
     switches = {"settings": True, "stopping": False}
     sources = Sources(
@@ -224,6 +226,7 @@ async def open_house(
         pool=pool,
         bus=registry,
         actors=registry,
+        letters=DeadLetterDesk(pool, registry, letters),
         shards=gateway,
         budget=budget.statistics,
         router=lambda: gateway.routed,
