@@ -7,6 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 import attrs
+import httpx
 
 from alphapy.actors.aside import SetAside
 from alphapy.actors.dead_letters.desk import DeadLetterDesk
@@ -50,6 +51,8 @@ from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 from alphapy.storage.pool import Pool
 from alphapy.version import CODENAME, VERSION
 from alphapy.web.app import build_app
+from alphapy.web.auth.admins import GuildAdmins, Surroundings
+from alphapy.web.auth.security import Security
 from alphapy.web.sources import ServiceFacts, Sources
 
 if TYPE_CHECKING:
@@ -75,6 +78,8 @@ class Wings:
     rest: RestClient
     rng: random.Random
     waypoints: Waypoints
+    outside: httpx.AsyncClient
+    """For asking services other than Discord."""
 
 
 class Service:
@@ -89,6 +94,16 @@ class Service:
         self.calls = DiscordCalls(wings.rest)
         self.guilds = GuildCache()
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
+        self.outside = wings.outside
+        self.admins = GuildAdmins(
+            Surroundings(
+                guilds=self.guilds,
+                members=self.calls,
+                is_owner=self.owners.is_owner,
+                admin_role_ids=config.admin_role_ids,
+                guilds_arrived=lambda: self.gateway_ready,
+            )
+        )
         self.budget = Budget(EVENT_BUDGET)
         self.progress = Progress(StoredProgress(wings.pool), wings.rng, wings.waypoints)
         letters = StoredDeadLetters(wings.pool, self.progress)
@@ -158,6 +173,7 @@ class Service:
             progress=self.progress,
             sessions=self.sessions,
             aside=self.aside,
+            witness=self.admins.see,
         )
         self.shards = Shards(
             ShardPlan(
@@ -252,6 +268,10 @@ class Service:
             gateway_ready=lambda: self.gateway_ready,
             settings_loaded=lambda: self.settings_loaded,
             stopping=lambda: self.stopping,
+            security=Security.of(self.config),
+            outside=self.outside,
+            admins=self.admins,
+            is_owner=self.owners.is_owner,
         )
 
     def _owner_of(self, guild_id: GuildId) -> int | None:

@@ -40,6 +40,7 @@ from alphapy.storage.embedded import embedded_postgres_on_trio
 from alphapy.storage.errors import StorageError
 from alphapy.storage.pool import open_pool
 from alphapy.storage.shard_locks import TAKE_WITHIN, hold_shards
+from alphapy.web.auth import upstream
 from alphapy.web.server import PortTaken, serve_web
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ async def serve(
             open_pool(dsn, min_size=config.database_pool_min, max_size=config.database_pool_max, rng=rng)
         )
         rest = await wings.enter_async_context(RestClient(config.token, config.discord_api_base))
+        outside = await wings.enter_async_context(upstream.client())
         service = Service(
             config,
             Wings(
@@ -146,6 +148,7 @@ async def serve(
                 rest=rest,
                 rng=rng,
                 waypoints=waypoints or Unwatched(),
+                outside=outside,
             ),
         )
         await _run(service, dsn, switch or StopSwitch(), sign_off=sign_off, task_status=task_status)

@@ -39,7 +39,7 @@ from alphapy.gateway.events import (
 from alphapy.gateway.guilds import CACHED_EVENTS, ChangeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from alphapy.actors.aside import SetAside
     from alphapy.actors.feature import Feature, Subscription
@@ -101,7 +101,10 @@ class Router:
         progress: Progress,
         sessions: SessionKeeper,
         aside: SetAside,
+        witness: Callable[[Event], None] | None = None,
     ) -> None:
+        """``witness`` sees every event that the guild cache makes use of, those of a replay too."""
+        self._witness = witness
         self._bus = bus
         self._budget = budget
         self._settings = settings
@@ -158,6 +161,8 @@ class Router:
 
     def _remember(self, dispatch: Dispatch, event: Event) -> bool:
         """Let the guild cache take the event in; whether something is to be stored because of it."""
+        if self._witness is not None:
+            self._witness(event)
         guild_id = _guild_of(event)
         if guild_id is not None and self._sessions.includes(dispatch, guild_id):
             return False

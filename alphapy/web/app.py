@@ -18,7 +18,8 @@ from quart_trio import QuartTrio
 from typing_extensions import override
 
 from alphapy.web import errors, health, letters, metrics, tree
-from alphapy.web.auth.operators import Doorkeeper, guard
+from alphapy.web.auth.authenticator import authenticator
+from alphapy.web.auth.operators import guard
 from alphapy.web.census import Census
 from alphapy.web.connection import Connection
 from alphapy.web.console import pages
@@ -138,6 +139,6 @@ def build_app(sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> 
     probe = DatabaseProbe(sources)
     census = Census(sources.actors)
     door = guard(sources)
-    mount(app, routes(sources, census, probe), Doorkeeper(door))
+    mount(app, routes(sources, census, probe), authenticator(sources))
     app.register_blueprint(pages.blueprint(sources, census, probe, door))
     return app

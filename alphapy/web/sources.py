@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
+import httpx
 
 from alphapy.actors.kernel.budget import BudgetStatistics
 from alphapy.actors.kernel.bus import Bus
@@ -15,6 +16,8 @@ from alphapy.gateway.dispatcher import DispatcherStatistics
 from alphapy.gateway.rest.client import RestStatistics
 from alphapy.pure.clock import Clock
 from alphapy.storage.pool import Pool
+from alphapy.web.auth.admins import AdminDesk
+from alphapy.web.auth.security import Security
 
 if TYPE_CHECKING:
     from alphapy.actors.dead_letters.messages import LetterPage, Replay
@@ -156,5 +159,13 @@ class Sources:
     """Whether the gateway is connected and what was expected of it has come."""
     settings_loaded: Callable[[], bool]
     stopping: Callable[[], bool]
+    security: Security
+    """What the operator has decided about who may call."""
+    outside: httpx.AsyncClient
+    """For asking services other than Discord."""
+    admins: AdminDesk
+    """Who administers a guild."""
+    is_owner: Callable[[int], bool]
+    """Whether somebody is a bot owner."""
     gpt_status: Callable[[], str | None] = attrs.field(default=lambda: None)
     """The state of the language model; None where there is none in this service."""

@@ -38,10 +38,14 @@ from alphapy.storage import migrate
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 from alphapy.storage.pool import Pool
 from alphapy.web.app import HANDLER_SECONDS, build_app
+from alphapy.web.auth import upstream
+from alphapy.web.auth.admins import GuildAdmins, Surroundings
+from alphapy.web.auth.security import Security
 from alphapy.web.server import serve_web
 from alphapy.web.sources import ServiceFacts, Sources
 from tests.support.clock import START, FakeClock
 from tests.support.waiting import wait_until
+from tests.web.neighbours import STAFF_ROLE, Neighbours
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -156,6 +160,7 @@ class House:
     base: str
     http: httpx.AsyncClient
     switches: dict[str, bool]
+    neighbours: Neighbours
 
     async def get(self, path: str, **headers: str) -> httpx.Response:
         return await self.http.get(path, headers={n.replace("_", "-"): v for n, v in headers.items()})
@@ -204,6 +209,7 @@ async def open_house(
     api_key: str | None = None,
     trusted_proxies: int = 0,
     handler_seconds: float = HANDLER_SECONDS,
+    security: Security | None = None,
 ) -> AsyncIterator[House]:
     """The web application on a free port, and what it looks at."""
     clock = FakeClock()
@@ -212,6 +218,8 @@ async def open_house(
     registry = registry_of(pool, clock, budget, letters)
     gateway = Gateway()
     switches = {"settings": True, "stopping": False}
+    neighbours = Neighbours()
+    outside = upstream.client()
     sources = Sources(
         clock=clock,
         facts=ServiceFacts(
@@ -237,9 +245,21 @@ async def open_house(
         gateway_ready=lambda: gateway.ready and gateway.guilds_arrived,
         settings_loaded=lambda: switches["settings"],
         stopping=lambda: switches["stopping"],
+        security=security or Security(),
+        outside=outside,
+        admins=GuildAdmins(
+            Surroundings(
+                guilds=neighbours,
+                members=neighbours,
+                is_owner=neighbours.is_owner,
+                admin_role_ids=[STAFF_ROLE],
+                guilds_arrived=lambda: gateway.guilds_arrived,
+            )
+        ),
+        is_owner=neighbours.is_owner,
     )
     app = build_app(sources, handler_seconds=handler_seconds)
-    async with trio.open_nursery() as nursery:
+    async with outside, trio.open_nursery() as nursery:
         await nursery.start(registry.run)
         port: int = await nursery.start(serve_web, app, "127.0.0.1", 0)
         base = f"http://127.0.0.1:{port}"
@@ -254,6 +274,7 @@ async def open_house(
                 base=base,
                 http=http,
                 switches=switches,
+                neighbours=neighbours,
             )
         await registry.stop(deadline=trio.current_time() + 5)
         nursery.cancel_scope.cancel()
