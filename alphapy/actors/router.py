@@ -58,6 +58,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("alphapy.actors.router")
 
 _INTERACTION = "INTERACTION_CREATE"
+_RESUMED = "RESUMED"
+
+_GUILDS_OWN = (GuildCreate, GuildUpdate, GuildDelete)
+"""Events whose ``id`` is the guild's. Writing the union where it is used would build it for every event."""
 
 
 class Interactions(Protocol):
@@ -69,7 +73,19 @@ class Interactions(Protocol):
 
 
 class GuildEvents(Protocol):
-    """Who wants to know of guilds that come and go."""
+    """Who wants to know of sessions that begin, and of guilds that come and go."""
+
+    def began(self, shard_id: int, guild_ids: tuple[GuildId, ...]) -> None:
+        """A shard has a new session, with these guilds."""
+        ...
+
+    def resumed(self, shard_id: int) -> None:
+        """A shard's session goes on, and everything missed has been replayed."""
+        ...
+
+    def joined(self, guild_id: GuildId) -> None:
+        """The bot was added to the guild."""
+        ...
 
     def removed(self, guild_id: GuildId) -> None:
         """The bot has left the guild, or the guild is gone."""
@@ -119,6 +135,7 @@ class Router:
             for subscription in feature.subscriptions:
                 self._wanted.setdefault(subscription.event, []).append((feature, subscription))
         self._decoded = frozenset(self._wanted) | CACHED_EVENTS | {_INTERACTION}
+        self._addresses: dict[GuildId, dict[str, Address]] = {}
         self._routed: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
         self._undelivered = 0
@@ -131,6 +148,8 @@ class Router:
         """Hand an event on; waits only while the global budget of queued events is spent."""
         if self._aside.count:
             self._aside.see(dispatch)
+        if dispatch.name == _RESUMED:
+            self._guild_events.resumed(dispatch.shard_id)
         event = self._decode(dispatch)
         if event is None:
             self._progress.hand_on(dispatch, ())
@@ -147,7 +166,8 @@ class Router:
             holders.append(HOLDER)
         refused = self._tell_features(dispatch, event, holders)
         self._progress.hand_on(dispatch, holders, refused=refused)
-        await self._budget.wait_for_room()
+        if not self._budget.has_room:
+            await self._budget.wait_for_room()
 
     def _decode(self, dispatch: Dispatch) -> Event | None:
         """The event, if anybody wants it and it makes sense."""
@@ -170,6 +190,11 @@ class Router:
         if change.kind is ChangeKind.LEFT:
             for left in change.guild_ids:
                 self._guild_events.removed(left)
+                self._addresses.pop(left, None)
+        elif change.kind is ChangeKind.JOINED:
+            self._guild_events.joined(change.guild_ids[0])
+        if isinstance(event, Ready):
+            self._guild_events.began(dispatch.shard_id, tuple(guild.id for guild in event.guilds))
         changed = change.guild_ids
         if isinstance(event, GuildMemberAdd | GuildMemberRemove):
             changed = (event.guild_id,)
@@ -193,7 +218,7 @@ class Router:
                 continue
             if not subscription.wants(event):
                 continue
-            address = guild_actor(guild_id, feature.name)
+            address = self._address(guild_id, feature.name)
             if subscription.durable and self._aside.refuses(address):
                 self._undelivered += 1
                 refused = True
@@ -206,6 +231,14 @@ class Router:
             elif subscription.durable:
                 holders.append(address)
         return refused
+
+    def _address(self, guild_id: GuildId, feature: str) -> Address:
+        """The actor's address; kept, since checking a new one takes longer than all the rest of telling."""
+        addresses = self._addresses.setdefault(guild_id, {})
+        address = addresses.get(feature)
+        if address is None:
+            address = addresses[feature] = guild_actor(guild_id, feature)
+        return address
 
     def _is_missed(self, address: Address, dispatch: Dispatch, delivery: Delivery) -> bool:
         """Whether an event that was not delivered has to come again; not where nobody will ever want it."""
@@ -224,7 +257,7 @@ class Router:
 
 def _guild_of(event: Event) -> GuildId | None:
     """Whose event it is; None for one outside guilds."""
-    if isinstance(event, GuildCreate | GuildUpdate | GuildDelete):
+    if isinstance(event, _GUILDS_OWN):
         return event.id
     guild_id: GuildId | None = getattr(event, "guild_id", None)
     return guild_id
