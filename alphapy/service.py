@@ -258,6 +258,7 @@ class Service:
             pool=self.pool,
             bus=self.registry,
             actors=self.registry,
+            letters=self.dead_letters,
             shards=self.shards,
             budget=self.budget.statistics,
             router=self.router.statistics,
