@@ -25,7 +25,9 @@ from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.kernel.registry import Registry
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.kernel.waypoints import Waypoints
+from alphapy.actors.lifecycle import Lifecycle
 from alphapy.actors.module_gate import SettingsGate
+from alphapy.actors.operational_events.messages import EVENTS, actor_error, command_error
 from alphapy.actors.owners import OwnerRegistry
 from alphapy.actors.router import Router
 from alphapy.actors.sessions import SessionKeeper, StoredProgress
@@ -42,6 +44,7 @@ from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
 from alphapy.gateway.shards import ShardPlan, Shards
 from alphapy.logging_setup import secrets_of
+from alphapy.phases import Phase, phase
 from alphapy.pure.clock import Clock
 from alphapy.pure.ids import ChannelId, GuildId
 from alphapy.pure.masking import Mask
@@ -57,8 +60,7 @@ from alphapy.web.sources import ServiceFacts, Sources
 
 if TYPE_CHECKING:
     from alphapy.config import Config
-    from alphapy.gateway.invocation import Outcome
-    from alphapy.gateway.shard import ShardState
+    from alphapy.gateway.invocation import Crash, Outcome
 
 log = logging.getLogger("alphapy.service")
 
@@ -112,7 +114,9 @@ class Service:
             budget=self.budget,
             rng=wings.rng,
             outages=(DatabaseUnavailable, DatabaseBusy),
+            on_unhealthy=self._unhealthy,
         )
+        self.lifecycle = Lifecycle(self.registry, self._guilds_of)
         self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, wings.waypoints)
         self.dead_letters = DeadLetterDesk(wings.pool, self.registry, letters)
         self.aside = SetAside(self.progress, self.registry, room_below=self.budget.share // 2)
@@ -131,6 +135,7 @@ class Service:
         self.port = 0
         self.stopping = False
         self.settings_loaded = False
+        self._has_timers = False
         self._build()
         self.web = build_app(self._sources())
 
@@ -159,6 +164,7 @@ class Service:
             ),
             clock=self.clock,
             on_outcome=self._track,
+            on_crash=self._crashed,
             gate=SettingsGate(self.settings),
             beginnings=self.interactions,
         )
@@ -181,7 +187,7 @@ class Service:
                 intents=ALPHAPY_INTENTS,
                 url=self.config.discord_gateway_url,
                 on_dispatch=self.router.route,
-                on_state=_log_state,
+                on_state=self.lifecycle.state_changed,
             ),
             self.calls,
             self.rng,
@@ -214,10 +220,14 @@ class Service:
             extra={"event": "settings_loaded", "rows": len(rows), "unknown_rows": unknown},
         )
 
-    def tell_first(self) -> None:
-        """Start the actors that work without being asked; the registry runs by now."""
-        for address, message in self._first_messages:
-            self.registry.tell(address, message)
+    def begin_timers(self) -> None:
+        """Start the actors that work without being asked, once; the registry runs by now."""
+        if self._has_timers:
+            return
+        self._has_timers = True
+        with phase(Phase.TIMERS):
+            for address, message in self._first_messages:
+                self.registry.tell(address, message)
 
     def sweep_effects(self) -> None:
         """Have pending effects picked up, from now on, whether or not their guilds have anything to say."""
@@ -237,6 +247,18 @@ class Service:
     def is_ready(self) -> bool:
         """Whether the gateway is ready and the settings are there."""
         return self.settings_loaded and self.gateway_ready and not self.stopping
+
+    def session_began(self, shard_id: int, guild_ids: tuple[GuildId, ...]) -> None:
+        """A shard has a new session, with these guilds."""
+        self.lifecycle.began(shard_id, guild_ids)
+
+    def session_resumed(self, shard_id: int) -> None:
+        """A shard's session goes on."""
+        self.lifecycle.resumed(shard_id)
+
+    def joined(self, guild_id: GuildId) -> None:
+        """See to a guild that the bot was added to."""
+        self.lifecycle.joined(guild_id)
 
     def removed(self, guild_id: GuildId) -> None:
         """Forget a guild that the bot has left; its rows stay for a return."""
@@ -288,12 +310,15 @@ class Service:
         guild = self.guilds.get(GuildId(guild_id))
         return None if guild is None else guild.name
 
+    def _guilds_of(self, shard_id: int) -> list[GuildId]:
+        count = max(1, len(self.shards.statistics()))
+        return [guild_id for guild_id in self.guilds.known() if (guild_id >> 22) % count == shard_id]
+
+    def _crashed(self, crash: Crash) -> None:
+        self.registry.tell(EVENTS, command_error(crash))
+
+    def _unhealthy(self, address: Address, error: Exception) -> None:
+        self.registry.tell(EVENTS, actor_error(address, error))
+
     def _track(self, outcome: Outcome) -> None:
         self.registry.tell(Address.process("command_tracker"), outcome)
-
-
-def _log_state(shard_id: int, state: ShardState) -> None:
-    log.info(
-        "a shard changed its state",
-        extra={"event": "shard_state", "shard": shard_id, "state": state.value},
-    )

@@ -30,7 +30,7 @@ from alphapy.pure.masking import Mask
 from alphapy.storage.pool import Pool
 
 if TYPE_CHECKING:
-    from alphapy.pure.ids import GuildId
+    from alphapy.pure.ids import ApplicationId, GuildId
 
 
 @attrs.frozen
@@ -125,6 +125,11 @@ class Catalogue(Protocol):
 
 class Owners(Protocol):
     """Who may do what the whole service depends on (spec/operations.md, "Who is who")."""
+
+    @property
+    def application_id(self) -> ApplicationId | None:
+        """The bot's application; None until Discord has said which it is."""
+        ...
 
     def is_owner(self, user_id: int) -> bool:
         """Whether this user is a bot owner."""

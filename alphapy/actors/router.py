@@ -75,11 +75,11 @@ class Interactions(Protocol):
 class GuildEvents(Protocol):
     """Who wants to know of sessions that begin, and of guilds that come and go."""
 
-    def began(self, shard_id: int, guild_ids: tuple[GuildId, ...]) -> None:
+    def session_began(self, shard_id: int, guild_ids: tuple[GuildId, ...]) -> None:
         """A shard has a new session, with these guilds."""
         ...
 
-    def resumed(self, shard_id: int) -> None:
+    def session_resumed(self, shard_id: int) -> None:
         """A shard's session goes on, and everything missed has been replayed."""
         ...
 
@@ -149,7 +149,7 @@ class Router:
         if self._aside.count:
             self._aside.see(dispatch)
         if dispatch.name == _RESUMED:
-            self._guild_events.resumed(dispatch.shard_id)
+            self._guild_events.session_resumed(dispatch.shard_id)
         event = self._decode(dispatch)
         if event is None:
             self._progress.hand_on(dispatch, ())
@@ -194,7 +194,7 @@ class Router:
         elif change.kind is ChangeKind.JOINED:
             self._guild_events.joined(change.guild_ids[0])
         if isinstance(event, Ready):
-            self._guild_events.began(dispatch.shard_id, tuple(guild.id for guild in event.guilds))
+            self._guild_events.session_began(dispatch.shard_id, tuple(guild.id for guild in event.guilds))
         changed = change.guild_ids
         if isinstance(event, GuildMemberAdd | GuildMemberRemove):
             changed = (event.guild_id,)

@@ -44,6 +44,8 @@ class House:
     told: list[tuple[str, Any]] = attrs.field(factory=list)
     interactions: list[Interaction] = attrs.field(factory=list)
     left: list[GuildId] = attrs.field(factory=list)
+    arrivals: list[GuildId] = attrs.field(factory=list)
+    sessions: list[tuple[int, tuple[GuildId, ...] | None]] = attrs.field(factory=list)
     changed_guilds: list[tuple[int, tuple[GuildId, ...]]] = attrs.field(factory=list)
     began_sessions: list[str] = attrs.field(factory=list)
     included: set[tuple[GuildId, int]] = attrs.field(factory=set)
@@ -59,6 +61,15 @@ class House:
     def submit(self, interaction: Interaction, received_at: float) -> None:
         assert received_at > 0
         self.interactions.append(interaction)
+
+    def session_began(self, shard_id: int, guild_ids: tuple[GuildId, ...]) -> None:
+        self.sessions.append((shard_id, guild_ids))
+
+    def session_resumed(self, shard_id: int) -> None:
+        self.sessions.append((shard_id, None))
+
+    def joined(self, guild_id: GuildId) -> None:
+        self.arrivals.append(guild_id)
 
     def removed(self, guild_id: GuildId) -> None:
         self.left.append(guild_id)
@@ -326,3 +337,22 @@ async def test_what_is_refused_at_the_stop_is_not_done_and_what_nobody_knows_is(
     await play.message("third one")
     assert play.mark == 2
     assert play.aside.count == 0
+
+
+async def test_who_follows_the_connection_is_told_of_sessions_and_of_joins(play: Play) -> None:
+    user = {"id": "7", "username": "alphapy"}
+    ready = {
+        "v": 10,
+        "user": user,
+        "session_id": "session",
+        "resume_gateway_url": "wss://resume",
+        "guilds": [{"id": str(GUILD), "unavailable": True}],
+        "shard": [0, 1],
+        "application": {"id": "9"},
+    }
+    await play.event("READY", ready)
+    await play.event("GUILD_CREATE", {"id": str(GUILD), "name": "old"})
+    await play.event("GUILD_CREATE", {"id": "77", "name": "new"})
+    await play.event("RESUMED", {})
+    assert play.house.sessions == [(3, (GUILD,)), (3, None)]
+    assert play.house.arrivals == [GuildId(77)]
