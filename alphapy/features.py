@@ -12,7 +12,6 @@ from alphapy.actors.feature import Catalogue
 from alphapy.actors.operational_events import manifest as operational_events
 from alphapy.actors.settings import manifest as settings
 from alphapy.actors.status import manifest as status
-from alphapy.actors.webhooks import manifest as webhooks
 
 if TYPE_CHECKING:
     from alphapy.actors.feature import Feature, Wiring
