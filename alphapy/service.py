@@ -35,7 +35,7 @@ from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.features import BuiltFeatures
 from alphapy.gateway.access import RoleAuthority
-from alphapy.gateway.commands import manifest
+from alphapy.gateway.commands import manifest, paths
 from alphapy.gateway.dispatcher import Dispatcher
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.models.guild import Permissions
@@ -56,6 +56,7 @@ from alphapy.version import CODENAME, VERSION
 from alphapy.web.app import build_app
 from alphapy.web.auth.admins import GuildAdmins, Surroundings
 from alphapy.web.auth.security import Security
+from alphapy.web.routes.dashboard import Dashboard
 from alphapy.web.sources import ServiceFacts, Sources
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class Service:
         )
         commands = [command for feature in features for command in feature.commands]
         self.manifest = manifest(commands)
+        self.command_paths = paths(commands)
         self.dispatcher = Dispatcher(
             commands=commands,
             components=[route for feature in features for route in feature.components],
@@ -295,6 +297,13 @@ class Service:
             outside=self.outside,
             admins=self.admins,
             is_owner=self.owners.is_owner,
+            dashboard=Dashboard(
+                registry=self.settings.registry,
+                guilds=self.guilds,
+                commands=lambda: self.command_paths,
+                main_guild_id=GuildId(self.config.main_guild_id) if self.config.main_guild_id else None,
+                public_stats=self.config.public_stats,
+            ),
         )
 
     def _owner_of(self, guild_id: GuildId) -> int | None:

@@ -25,6 +25,8 @@ from alphapy.web.connection import Connection
 from alphapy.web.console import pages
 from alphapy.web.errors import ApiError
 from alphapy.web.probe import DatabaseProbe
+from alphapy.web.routes import custom_commands, discord_meta, logs, settings, top_commands
+from alphapy.web.routes import metrics as dashboard_metrics
 from alphapy.web.routing.mount import mount
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from quart.typing import ResponseReturnValue, ResponseTypes
     from quart.wrappers import Request
 
+    from alphapy.web.auth.authenticator import Authenticator
     from alphapy.web.routing.route import Route
     from alphapy.web.sources import Sources
 
@@ -117,13 +120,21 @@ async def _finish_websocket(response: ResponseTypes | None) -> ResponseTypes | N
     return response
 
 
-def routes(sources: Sources, census: Census, probe: DatabaseProbe) -> tuple[Route, ...]:
+def routes(
+    sources: Sources, census: Census, probe: DatabaseProbe, doorkeeper: Authenticator
+) -> tuple[Route, ...]:
     """Every declared route, by area."""
     return (
         *health.routes(sources, probe),
         *letters.routes(sources),
         *tree.routes(sources, census),
         *metrics.routes(sources, census, probe),
+        *settings.routes(sources),
+        *custom_commands.routes(sources),
+        *discord_meta.routes(sources),
+        *logs.routes(sources),
+        *top_commands.routes(sources, doorkeeper),
+        *dashboard_metrics.routes(sources, doorkeeper),
     )
 
 
@@ -139,6 +150,7 @@ def build_app(sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> 
     probe = DatabaseProbe(sources)
     census = Census(sources.actors)
     door = guard(sources)
-    mount(app, routes(sources, census, probe), authenticator(sources))
+    doorkeeper = authenticator(sources)
+    mount(app, routes(sources, census, probe, doorkeeper), doorkeeper)
     app.register_blueprint(pages.blueprint(sources, census, probe, door))
     return app

@@ -18,6 +18,7 @@ from alphapy.pure.clock import Clock
 from alphapy.storage.pool import Pool
 from alphapy.web.auth.admins import AdminDesk
 from alphapy.web.auth.security import Security
+from alphapy.web.routes.dashboard import Dashboard
 
 if TYPE_CHECKING:
     from alphapy.actors.dead_letters.messages import LetterPage, Replay
@@ -167,5 +168,7 @@ class Sources:
     """Who administers a guild."""
     is_owner: Callable[[int], bool]
     """Whether somebody is a bot owner."""
+    dashboard: Dashboard
+    """What the dashboard's routes look at besides."""
     gpt_status: Callable[[], str | None] = attrs.field(default=lambda: None)
     """The state of the language model; None where there is none in this service."""

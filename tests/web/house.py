@@ -22,9 +22,11 @@ from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.kernel.registry import Registry
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.sessions import StoredProgress
+from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.actors.status.health_history import CAPACITY, HealthHistory
 from alphapy.actors.status.messages import HEALTH_HISTORY
 from alphapy.environment import Secret
+from alphapy.gateway.commands import Command, Group, paths
 from alphapy.gateway.dispatcher import DispatcherStatistics
 from alphapy.gateway.heartbeat import LatencyStatistics
 from alphapy.gateway.identify import IdentifyStatistics
@@ -41,6 +43,7 @@ from alphapy.web.app import HANDLER_SECONDS, build_app
 from alphapy.web.auth import upstream
 from alphapy.web.auth.admins import GuildAdmins, Surroundings
 from alphapy.web.auth.security import Security
+from alphapy.web.routes.dashboard import Dashboard
 from alphapy.web.server import serve_web
 from alphapy.web.sources import ServiceFacts, Sources
 from tests.support.clock import START, FakeClock
@@ -52,6 +55,22 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 PATTERN = "guild/*/greeter"
+
+
+async def _does_nothing(_: Any) -> None:
+    pass
+
+
+COMMANDS = paths(
+    [
+        Command(name="version", description="Show the version", handler=_does_nothing),
+        Group(
+            name="cc",
+            description="Custom commands",
+            children=(Command(name="list", description="List them", handler=_does_nothing),),
+        ),
+    ]
+)
 
 
 def greeter(guild_id: int) -> Address:
@@ -257,6 +276,7 @@ async def open_house(
             )
         ),
         is_owner=neighbours.is_owner,
+        dashboard=Dashboard(registry=setting_registry(), guilds=neighbours, commands=lambda: COMMANDS),
     )
     app = build_app(sources, handler_seconds=handler_seconds)
     async with outside, trio.open_nursery() as nursery:

@@ -14,7 +14,10 @@ from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.pure.ids import GuildId, RoleId, UserId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from alphapy.pure.ids import ChannelId
 
 HOME = GuildId(100)
 """A guild of the bot's."""
@@ -37,6 +40,9 @@ BOT_OWNER = UserId(16)
 """Owns the bot, and is a member of HOME."""
 BOT_OWNER_ABROAD = UserId(17)
 """Owns the bot, and is in no guild."""
+ME = UserId(10)
+"""The bot."""
+
 STRANGER = UserId(18)
 """A member of ELSEWHERE only."""
 
@@ -89,6 +95,15 @@ class Neighbours:
 
     def get(self, guild_id: GuildId) -> CachedGuild | None:
         return self.guilds.get(guild_id)
+
+    def __iter__(self) -> Iterator[CachedGuild]:
+        return iter(list(self.guilds.values()))
+
+    def my_permissions(
+        self, guild_id: GuildId, channel_id: ChannelId | None = None, *, now: datetime
+    ) -> Permissions | None:
+        guild = self.guilds.get(guild_id)
+        return None if guild is None else guild.permissions(ME, guild.my_roles, channel_id)
 
     def is_owner(self, user_id: int) -> bool:
         return user_id in self.owners
