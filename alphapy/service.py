@@ -56,6 +56,7 @@ from alphapy.version import CODENAME, VERSION
 from alphapy.web.app import build_app
 from alphapy.web.auth.admins import GuildAdmins, Surroundings
 from alphapy.web.auth.security import Security
+from alphapy.web.messenger import Outbox
 from alphapy.web.routes.dashboard import Dashboard
 from alphapy.web.sources import ServiceFacts, Sources
 
@@ -296,6 +297,7 @@ class Service:
             security=Security.of(self.config),
             outside=self.outside,
             admins=self.admins,
+            outbox=self._outbox(),
             is_owner=self.owners.is_owner,
             dashboard=Dashboard(
                 registry=self.settings.registry,
@@ -304,6 +306,22 @@ class Service:
                 main_guild_id=GuildId(self.config.main_guild_id) if self.config.main_guild_id else None,
                 public_stats=self.config.public_stats,
             ),
+        )
+
+    def _outbox(self) -> Outbox:
+        """Where webhooks send to."""
+
+        def log_channel(guild_id: GuildId) -> ChannelId | None:
+            found = self.settings.snapshot(guild_id).snowflake("system", "log_channel_id")
+            return None if found is None else ChannelId(found)
+
+        return Outbox(
+            discord=self.calls,
+            me=lambda: self.guilds.me,
+            guilds=self.guilds,
+            main_guild_id=GuildId(self.config.main_guild_id) or None,
+            legal_channel_id=ChannelId(self.config.legal_updates_channel_id) or None,
+            log_channel=log_channel,
         )
 
     def _owner_of(self, guild_id: GuildId) -> int | None:

@@ -18,6 +18,7 @@ from alphapy.pure.clock import Clock
 from alphapy.storage.pool import Pool
 from alphapy.web.auth.admins import AdminDesk
 from alphapy.web.auth.security import Security
+from alphapy.web.messenger import Outbox
 from alphapy.web.routes.dashboard import Dashboard
 
 if TYPE_CHECKING:
@@ -168,6 +169,8 @@ class Sources:
     """Who administers a guild."""
     is_owner: Callable[[int], bool]
     """Whether somebody is a bot owner."""
+    outbox: Outbox
+    """Where webhooks send to."""
     dashboard: Dashboard
     """What the dashboard's routes look at besides."""
     gpt_status: Callable[[], str | None] = attrs.field(default=lambda: None)

@@ -25,6 +25,8 @@ from alphapy.actors.sessions import StoredProgress
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.actors.status.health_history import CAPACITY, HealthHistory
 from alphapy.actors.status.messages import HEALTH_HISTORY
+from alphapy.actors.webhooks.intake import WebhookIntake
+from alphapy.actors.webhooks.messages import INTAKE
 from alphapy.environment import Secret
 from alphapy.gateway.commands import Command, Group, paths
 from alphapy.gateway.dispatcher import DispatcherStatistics
@@ -229,6 +231,7 @@ async def open_house(
     trusted_proxies: int = 0,
     handler_seconds: float = HANDLER_SECONDS,
     security: Security | None = None,
+    neighbours: Neighbours | None = None,
 ) -> AsyncIterator[House]:
     """The web application on a free port, and what it looks at."""
     clock = FakeClock()
@@ -236,8 +239,15 @@ async def open_house(
     letters = StoredDeadLetters(pool, Progress(StoredProgress(pool), random.Random(1)))
     registry = registry_of(pool, clock, budget, letters)
     gateway = Gateway()
+    around = neighbours or Neighbours()
+    registry.register(
+        INTAKE.pattern,
+        ChildSpec(
+            factory=lambda context: WebhookIntake(context, pool=pool, clock=clock, discord=around),
+            idle_after=None,
+        ),
+    )
     switches = {"settings": True, "stopping": False}
-    neighbours = Neighbours()
     outside = upstream.client()
     sources = Sources(
         clock=clock,
@@ -268,15 +278,16 @@ async def open_house(
         outside=outside,
         admins=GuildAdmins(
             Surroundings(
-                guilds=neighbours,
-                members=neighbours,
-                is_owner=neighbours.is_owner,
+                guilds=around,
+                members=around,
+                is_owner=around.is_owner,
                 admin_role_ids=[STAFF_ROLE],
                 guilds_arrived=lambda: gateway.guilds_arrived,
             )
         ),
-        is_owner=neighbours.is_owner,
-        dashboard=Dashboard(registry=setting_registry(), guilds=neighbours, commands=lambda: COMMANDS),
+        outbox=around.outbox(),
+        is_owner=around.is_owner,
+        dashboard=Dashboard(registry=setting_registry(), guilds=around, commands=lambda: COMMANDS),
     )
     app = build_app(sources, handler_seconds=handler_seconds)
     async with outside, trio.open_nursery() as nursery:
@@ -294,7 +305,7 @@ async def open_house(
                 base=base,
                 http=http,
                 switches=switches,
-                neighbours=neighbours,
+                neighbours=around,
             )
         await registry.stop(deadline=trio.current_time() + 5)
         nursery.cancel_scope.cancel()

@@ -9,15 +9,16 @@ import trio
 
 from alphapy.gateway.guilds import CachedGuild
 from alphapy.gateway.models.guild import Permissions, Role
+from alphapy.gateway.models.message import Message, ReceivedEmbed
+from alphapy.gateway.models.outgoing import OutgoingMessage
 from alphapy.gateway.models.user import Member, User
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
-from alphapy.pure.ids import GuildId, RoleId, UserId
+from alphapy.pure.ids import ChannelId, GuildId, MessageId, RoleId, UserId
+from alphapy.web.messenger import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
-
-    from alphapy.pure.ids import ChannelId
 
 HOME = GuildId(100)
 """A guild of the bot's."""
@@ -49,6 +50,9 @@ STRANGER = UserId(18)
 ADMIN_ROLE = RoleId(101)
 STAFF_ROLE = RoleId(102)
 ADMIN_ROLE_ELSEWHERE = RoleId(201)
+
+ME = UserId(99)
+"""The bot."""
 
 OWNERS = frozenset({BOT_OWNER, BOT_OWNER_ABROAD})
 
@@ -91,6 +95,15 @@ class Neighbours:
     trouble: DiscordErrorKind | None = None
     hangs: bool = False
     asked: list[tuple[GuildId, UserId]] = attrs.field(factory=list)
+    sent: list[tuple[ChannelId, OutgoingMessage]] = attrs.field(factory=list)
+    """Every message that was asked for and is there; a repeated nonce adds none."""
+    deaf: set[int] = attrs.field(factory=set)
+    """Users who take no direct messages."""
+    loses_answers: bool = False
+    """Messages arrive, and their answers do not."""
+    main_guild_id: GuildId | None = None
+    legal_channel_id: ChannelId | None = None
+    log_channels: dict[GuildId, ChannelId] = attrs.field(factory=dict)
     owners: set[int] = attrs.field(factory=lambda: set(OWNERS))
 
     def get(self, guild_id: GuildId) -> CachedGuild | None:
@@ -120,6 +133,59 @@ class Neighbours:
         if held is None:
             raise refusal(DiscordErrorKind.NOT_FOUND)
         return Member(user=person(user_id), roles=held)
+
+    async def open_direct(self, user_id: UserId) -> ChannelId:
+        await trio.lowlevel.checkpoint()
+        if self.trouble is not None:
+            raise refusal(self.trouble)
+        if user_id in self.deaf:
+            raise refusal(DiscordErrorKind.FORBIDDEN)
+        return direct(user_id)
+
+    async def create_message(self, channel_id: ChannelId, message: OutgoingMessage) -> MessageId:
+        await trio.lowlevel.checkpoint()
+        if self.hangs:
+            await trio.sleep_forever()
+        if self.trouble is not None:
+            raise refusal(self.trouble)
+        if message.nonce is None or message.nonce not in {sent.nonce for _, sent in self.sent}:
+            self.sent.append((channel_id, message))
+        if self.loses_answers:
+            raise refusal(DiscordErrorKind.TRANSPORT)
+        return MessageId(len(self.sent))
+
+    async def messages_after(
+        self, channel_id: ChannelId, message_id: MessageId, *, limit: int
+    ) -> tuple[Message, ...]:
+        await trio.lowlevel.checkpoint()
+        if self.trouble is not None:
+            raise refusal(self.trouble)
+        found = [sent for where, sent in self.sent if where == channel_id]
+        return tuple(
+            Message(
+                id=MessageId(message_id + number),
+                channel_id=channel_id,
+                author=person(ME),
+                content=sent.content,
+                embeds=tuple(ReceivedEmbed(title=embed.title) for embed in sent.embeds),
+            )
+            for number, sent in enumerate(found[:limit], 1)
+        )
+
+    def outbox(self) -> Outbox:
+        return Outbox(
+            discord=self,
+            me=lambda: ME,
+            guilds=self,
+            main_guild_id=self.main_guild_id,
+            legal_channel_id=self.legal_channel_id,
+            log_channel=self.log_channels.get,
+        )
+
+
+def direct(user_id: UserId) -> ChannelId:
+    """The direct message channel with somebody."""
+    return ChannelId(user_id + 10_000)
 
 
 def person(user_id: UserId) -> User:
