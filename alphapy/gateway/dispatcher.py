@@ -75,9 +75,9 @@ class Dispatcher:
     """The one who runs commands, components, modals and suggestions.
 
     ``on_outcome`` is called exactly once for each invocation of a command, ``on_crash`` for each handler that
-    raised what it should not have; neither may wait or raise. ``outages`` are exceptions of handlers that mean
-    that the database is away, and are no crashes. Raises RouteConflict or ValueError when two declarations
-    claim the same path or custom_id.
+    raised what it should not have; neither may wait or raise. ``outages`` are exceptions of handlers that
+    mean that the database is away, and are no crashes. Raises RouteConflict or ValueError when two
+    declarations claim the same path or custom_id.
     """
 
     def __init__(

@@ -9,8 +9,8 @@ again. One that is old when it arrives is acknowledged first; where Discord says
 or knows it no more, nothing runs either.
 
 When it fails: a handler that meets an outage tells the member so; one that raises answers the member with an
-apology and a trace id, and is logged and reported under that id. What cannot be told to the member any more is
-logged.
+apology and a trace id, and is logged and reported under that id. What cannot be told to the member any more
+is logged.
 """
 
 from __future__ import annotations
