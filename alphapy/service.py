@@ -33,6 +33,7 @@ from alphapy.actors.router import Router
 from alphapy.actors.sessions import SessionKeeper, StoredProgress
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
+from alphapy.actors.settings.snapshot import SettingsUnavailable
 from alphapy.features import BuiltFeatures
 from alphapy.gateway.access import RoleAuthority
 from alphapy.gateway.commands import manifest, paths
@@ -131,7 +132,11 @@ class Service:
             waypoints=wings.waypoints,
         )
         self.interactions = InteractionLog(wings.pool)
-        self.settings = SettingsBoard(setting_registry(llm_provider=config.llm_provider), self.registry)
+        self.settings = SettingsBoard(
+            setting_registry(llm_provider=config.llm_provider),
+            self.registry,
+            is_away=lambda: not wings.pool.is_available,
+        )
         self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
         self.mask = Mask(secrets_of(config))
         self.port = 0
@@ -170,6 +175,7 @@ class Service:
             on_crash=self._crashed,
             gate=SettingsGate(self.settings),
             beginnings=self.interactions,
+            outages=(DatabaseUnavailable, DatabaseBusy, SettingsUnavailable),
         )
         self.router = Router(
             features,

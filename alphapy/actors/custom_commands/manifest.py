@@ -11,6 +11,7 @@ from alphapy.actors.custom_commands.components import Components
 from alphapy.actors.custom_commands.desk import FEATURE, Desk
 from alphapy.actors.feature import ActorDef, Category, Feature, Subscription
 from alphapy.actors.kernel.supervision import ChildSpec
+from alphapy.actors.patience import PatientBus
 from alphapy.gateway.events import MessageCreate
 from alphapy.gateway.models.message import DEFAULT, REPLY
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def build(wiring: Wiring) -> Feature:
     """The feature, with its collaborators."""
-    desk = Desk(wiring.bus)
+    desk = Desk(wiring.bus, PatientBus(wiring.bus, lambda: not wiring.pool.is_available))
     components = Components(desk)
 
     def actor(context: Context) -> CustomCommandsActor:

@@ -19,7 +19,7 @@ from alphapy.actors.settings.snapshot import FRESH_FOR, SettingsReader, Settings
 from alphapy.pure.ids import GuildId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from alphapy.actors.kernel.bus import Bus, Reply
     from alphapy.pure.settings import SettingsRegistry
@@ -36,9 +36,13 @@ ATTEMPTS = 2
 class SettingsBoard(SettingsReader):
     """Every guild's last snapshot."""
 
-    def __init__(self, registry: SettingsRegistry, bus: Bus) -> None:
+    def __init__(
+        self, registry: SettingsRegistry, bus: Bus, is_away: Callable[[], bool] = lambda: False
+    ) -> None:
+        """``is_away``: whether the database is known not to answer, so that nobody waits for it."""
         self._registry = registry
         self._bus = bus
+        self._is_away = is_away
         self._snapshots: dict[GuildId, SettingsSnapshot] = {}
         self._loaded_at = trio.current_time()
 
@@ -94,6 +98,10 @@ class SettingsBoard(SettingsReader):
         snapshot = self.snapshot(guild_id)
         if guild_id <= 0 or trio.current_time() - snapshot.loaded_at <= max_age:
             return snapshot
+        if self._is_away():
+            raise SettingsUnavailable(
+                f"the settings of guild {guild_id} cannot be read: the database is away"
+            )
         answer: Reply[SettingsSnapshot] | None = None
         for _ in range(ATTEMPTS):
             answer = await self._bus.ask(
