@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import httpx
 import pytest
 from typing_extensions import override
 
@@ -36,6 +35,8 @@ from tests.web.neighbours import ADMIN, HOME
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import httpx
 
     from alphapy.storage.pool import Pool
 
@@ -99,6 +100,7 @@ class Desk:
 def furnish(house: House, board: SettingsBoard, audits: list[ConfigAudit]) -> None:
     """Have the actors that the routes speak to."""
     pool, registry, neighbours = house.pool, house.registry, house.neighbours
+    guilds: Any = neighbours  # it has of the guild cache what these actors look at
     kit = JournalKit(
         pool=pool,
         progress=Progress(StoredProgress(pool), random.Random(1)),
@@ -110,11 +112,11 @@ def furnish(house: House, board: SettingsBoard, audits: list[ConfigAudit]) -> No
 
     def settings(context: Context) -> GuildSettings:
         listeners = Listeners(registry, registry, BuiltFeatures())
-        return GuildSettings(context, pool=pool, board=board, guilds=neighbours, listeners=listeners)
+        return GuildSettings(context, pool=pool, board=board, guilds=guilds, listeners=listeners)
 
     def commands(context: Context) -> CustomCommandsActor:
         return CustomCommandsActor(
-            context, pool=pool, kit=kit, settings=board, guilds=neighbours, rng=random.Random(1)
+            context, pool=pool, kit=kit, settings=board, guilds=guilds, rng=random.Random(1)
         )
 
     def events(context: Context) -> OperationalEvents:
