@@ -10,6 +10,7 @@ import attrs
 import httpx
 
 from alphapy.actors.aside import SetAside
+from alphapy.actors.backfill.backfill import Backfill
 from alphapy.actors.dead_letters.desk import DeadLetterDesk
 from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.effects.messages import Sweep
@@ -120,7 +121,6 @@ class Service:
             on_unhealthy=self._unhealthy,
         )
         self.lifecycle = Lifecycle(self.registry, self._guilds_of)
-        self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, wings.waypoints)
         self.dead_letters = DeadLetterDesk(wings.pool, self.registry, letters)
         self.aside = SetAside(self.progress, self.registry, room_below=self.budget.share // 2)
         self.journal = JournalKit(
@@ -133,6 +133,18 @@ class Service:
         )
         self.interactions = InteractionLog(wings.pool)
         self.settings = SettingsBoard(
+        self.backfill = Backfill(
+            history=self.calls,
+            bus=self.registry,
+            budget=self.budget,
+            settings=self.settings,
+            guilds=self.guilds,
+            progress=self.progress,
+            clock=wings.clock,
+            rng=wings.rng,
+            waypoints=wings.waypoints,
+        )
+        self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, self.backfill, wings.waypoints)
             setting_registry(llm_provider=config.llm_provider),
             self.registry,
             is_away=lambda: not wings.pool.is_available,
@@ -149,6 +161,7 @@ class Service:
     def _build(self) -> None:
         catalogue = BuiltFeatures()
         features = catalogue.build(self._wiring(catalogue))
+        self.backfill.serve(features, self.sessions)
         self._first_messages = [told for feature in features for told in feature.first_messages]
         for feature in features:
             for actor in feature.actors:
@@ -188,6 +201,7 @@ class Service:
             progress=self.progress,
             sessions=self.sessions,
             aside=self.aside,
+            backfill=self.backfill,
             witness=self.admins.see,
         )
         self.shards = Shards(

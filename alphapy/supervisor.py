@@ -212,6 +212,7 @@ async def _connect(service: Service, dsn: str) -> None:
             nursery.start_soon(service.owners.keep_fresh, name="owners")
             nursery.start_soon(service.sessions.run, name="sessions")
             nursery.start_soon(service.aside.run, service.shards, name="set aside")
+            nursery.start_soon(service.backfill.run, name="back-fill")
             await service.shards.run(count, sessions)
             nursery.cancel_scope.cancel(reason="the shards have stopped")
 

@@ -33,6 +33,7 @@ from alphapy.gateway.events import (
     GuildUpdate,
     InteractionCreate,
     MalformedEvent,
+    MessageCreate,
     Ready,
     decode,
 )
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
     from alphapy.actors.aside import SetAside
+    from alphapy.actors.backfill.backfill import Backfill
     from alphapy.actors.feature import Feature, Subscription
     from alphapy.actors.kernel.address import Address
     from alphapy.actors.kernel.budget import Budget
@@ -117,6 +119,7 @@ class Router:
         progress: Progress,
         sessions: SessionKeeper,
         aside: SetAside,
+        backfill: Backfill,
         witness: Callable[[Event], None] | None = None,
     ) -> None:
         """``witness`` sees every event that the guild cache makes use of, those of a replay too."""
@@ -130,6 +133,7 @@ class Router:
         self._progress = progress
         self._sessions = sessions
         self._aside = aside
+        self._backfill = backfill
         self._wanted: dict[str, list[tuple[Feature, Subscription]]] = {}
         for feature in features:
             for subscription in feature.subscriptions:
@@ -164,6 +168,7 @@ class Router:
         holders: list[Hashable] = [] if is_stored else [HOLDER]
         if dispatch.name in CACHED_EVENTS and self._remember(dispatch, event):
             holders.append(HOLDER)
+        self._learn_ids(dispatch, event)
         refused = self._tell_features(dispatch, event, holders)
         self._progress.hand_on(dispatch, holders, refused=refused)
         if not self._budget.has_room:
@@ -189,6 +194,7 @@ class Router:
         change = self._guilds.apply(event)
         if change.kind is ChangeKind.LEFT:
             for left in change.guild_ids:
+                self._backfill.gone(left)
                 self._guild_events.removed(left)
                 self._addresses.pop(left, None)
         elif change.kind is ChangeKind.JOINED:
@@ -201,6 +207,15 @@ class Router:
         if changed:
             self._sessions.changed(dispatch, changed)
         return bool(changed)
+
+    def _learn_ids(self, dispatch: Dispatch, event: Event) -> None:
+        """Note how new the messages are by now; and where a guild is there, have read what it missed."""
+        if isinstance(event, MessageCreate):
+            self._progress.saw(dispatch, event.id)
+        elif isinstance(event, GuildCreate) and not event.unavailable:
+            channels = (*event.channels, *event.threads)
+            self._progress.saw(dispatch, max((one.last_message_id or 0 for one in channels), default=0))
+            self._backfill.appeared(event.id)
 
     def _tell_features(self, dispatch: Dispatch, event: Event, holders: list[Hashable]) -> bool:
         """Tell whoever wants the event, and add to ``holders`` who will acknowledge it.
@@ -224,7 +239,9 @@ class Router:
                 refused = True
                 continue
             message = GatewayEvent(dispatch.name, event, dispatch.shard_id, dispatch.session_id, dispatch.seq)
-            delivery = self._bus.tell_event(address, message)
+            delivery = self._backfill.hold(guild_id, feature.name, message)
+            if delivery is None:
+                delivery = self._bus.tell_event(address, message)
             if delivery is not Delivery.ACCEPTED:
                 self._undelivered += 1
                 refused |= subscription.durable and self._is_missed(address, dispatch, delivery)

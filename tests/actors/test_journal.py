@@ -20,7 +20,7 @@ from alphapy.actors.journal import Journal, JournalKit
 from alphapy.actors.kernel.actor import Actor, Context
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Answered
-from alphapy.actors.kernel.progress import Place, Progress
+from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.kernel.waypoints import Unwatched
 from alphapy.actors.sessions import StoredProgress
@@ -42,6 +42,17 @@ if TYPE_CHECKING:
 
 GUILD = GuildId(100)
 ADDRESS = Address.guild(GUILD, "shouter")
+
+
+@attrs.frozen
+class Place:
+    """What a shouter is told: a place in the log."""
+
+    shard_id: int
+    session_id: str
+    seq: int
+    key: int = 0
+    closes: str = ""
 
 
 @attrs.define
@@ -289,6 +300,8 @@ class FromLetter:
     shard_id: int = 0
     session_id: str = ""
     seq: int = 0
+    key: int = 0
+    closes: str = ""
 
 
 async def test_a_dead_letter_goes_with_what_is_done_about_it_and_does_nothing_once_it_is_gone(

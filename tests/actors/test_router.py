@@ -53,6 +53,21 @@ class House:
     events_waiting: int = 0
     rewound: list[tuple[int, int]] = attrs.field(factory=list)
     delivery: Delivery = Delivery.ACCEPTED
+    held: list[tuple[GuildId, str, int]] = attrs.field(factory=list)
+    holding: Delivery | None = None
+    there: list[GuildId] = attrs.field(factory=list)
+    over: list[GuildId] = attrs.field(factory=list)
+
+    def gone(self, guild_id: GuildId) -> None:
+        self.over.append(guild_id)
+
+    def hold(self, guild_id: GuildId, feature: str, event: GatewayEvent) -> Delivery | None:
+        if self.holding is not None:
+            self.held.append((guild_id, feature, event.seq))
+        return self.holding
+
+    def appeared(self, guild_id: GuildId) -> None:
+        self.there.append(guild_id)
 
     def tell_event(self, address: Address, message: Any) -> Delivery:
         self.told.append((str(address), message))
@@ -136,6 +151,7 @@ class Play:
             progress=self.progress,
             sessions=self.house,  # type: ignore[arg-type]  # what the router tells it
             aside=self.aside,
+            backfill=self.house,  # type: ignore[arg-type]  # what the router tells it
         )
         self._seq = 0
 
@@ -234,6 +250,35 @@ async def test_a_guild_that_is_left_is_told_and_an_outage_is_not(play: Play) -> 
     assert play.house.left == []
     await play.event("GUILD_DELETE", {"id": "100"})
     assert play.house.left == [GUILD]
+    assert play.house.over == [GUILD]
+
+
+async def test_what_is_held_back_is_told_later_and_open_until_then(play: Play) -> None:
+    play.house.holding = Delivery.ACCEPTED
+    await play.message("hello there")
+    assert play.house.held == [(GUILD, "custom_commands", 1)]
+    assert play.house.told == []
+    assert play.mark == 0
+    play.house.holding = Delivery.FULL
+    await play.message("hello again")
+    assert play.aside.count == 1, "too many are held already: the rest is for later"
+
+
+async def test_the_newest_message_at_the_mark_is_known(play: Play) -> None:
+    await play.event("TYPING_START", {})
+    channels = [{"id": "7", "type": 0, "last_message_id": str(5 << 32)}, {"id": "8", "type": 0}]
+    await play.event("GUILD_CREATE", {"id": "100", "name": "x", "owner_id": "1", "channels": channels})
+    assert play.house.there == [GUILD]
+    await play.event("GUILD_CREATE", {"id": "101", "unavailable": True})
+    assert play.house.there == [GUILD]
+    shard = play.progress.shard(3)
+    assert shard is not None
+    assert shard.seen == 0
+    for seq in (2, 3):
+        play.progress.acknowledge(Dispatch("x", msgspec.Raw(b""), seq, "session", 3), HOLDER)
+    shard = play.progress.shard(3)
+    assert shard is not None
+    assert (shard.mark, shard.seen) == (3, 5 << 32)
 
 
 async def test_events_outside_guilds_reach_no_guild_actor(play: Play) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from alphapy.actors.custom_commands.actor import CustomCommandsActor
+from alphapy.actors.custom_commands.actor import ANSWER_LIVES, CustomCommandsActor
 from alphapy.actors.custom_commands.commands import Commands
 from alphapy.actors.custom_commands.components import Components
 from alphapy.actors.custom_commands.desk import FEATURE, Desk
@@ -43,7 +43,7 @@ def build(wiring: Wiring) -> Feature:
         commands=(Commands(desk, components, wiring.clock).group(),),
         components=(components.listing, components.delete),
         modals=(components.edit,),
-        subscriptions=(Subscription("MESSAGE_CREATE", may_trigger, durable=True),),
+        subscriptions=(Subscription("MESSAGE_CREATE", may_trigger, durable=True, backfill=ANSWER_LIVES),),
         actors=(ActorDef(f"guild/*/{FEATURE}", ChildSpec(factory=actor)),),
     )
 
