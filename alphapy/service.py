@@ -281,6 +281,7 @@ class Service:
 
     def joined(self, guild_id: GuildId) -> None:
         """See to a guild that the bot was added to."""
+        self.settings.returned(guild_id)
         self.lifecycle.joined(guild_id)
 
     def removed(self, guild_id: GuildId) -> None:

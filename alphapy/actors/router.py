@@ -8,8 +8,8 @@ Every event has its place in the log of its session. Those that durable features
 the guild cache, count as done once their effects are stored (:mod:`alphapy.actors.kernel.progress`).
 
 When it fails: a payload that cannot be decoded is counted and logged by its event name, and nothing else
-stops; an event that an actor refuses is counted, stays undone, and comes again
-(:mod:`alphapy.actors.aside`).
+stops; a feature whose test of events fails gets those events; an event that an actor refuses is counted,
+stays undone, and comes again (:mod:`alphapy.actors.aside`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import trio
 
 from alphapy.actors.feature import GatewayEvent, guild_actor
 from alphapy.actors.kernel.bus import Delivery
+from alphapy.actors.kernel.containment import Failure, contain_sync
 from alphapy.actors.sessions import HOLDER
 from alphapy.gateway.events import (
     GuildCreate,
@@ -101,6 +102,8 @@ class RouterStatistics:
     routed: Mapping[str, int]
     malformed: Mapping[str, int]
     undelivered: int
+    misjudged: Mapping[str, int]
+    """Events that a feature's own test failed on, by feature."""
 
 
 class Router:
@@ -143,10 +146,13 @@ class Router:
         self._routed: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
         self._undelivered = 0
+        self._misjudged: Counter[str] = Counter()
 
     def statistics(self) -> RouterStatistics:
         """Counts since the start."""
-        return RouterStatistics(dict(self._routed), dict(self._malformed), self._undelivered)
+        return RouterStatistics(
+            dict(self._routed), dict(self._malformed), self._undelivered, dict(self._misjudged)
+        )
 
     async def route(self, dispatch: Dispatch) -> None:
         """Hand an event on; waits only while the global budget of queued events is spent."""
@@ -231,7 +237,7 @@ class Router:
         for feature, subscription in wanted:
             if feature.scope is not None and not snapshot.enabled(feature.scope):
                 continue
-            if not subscription.wants(event):
+            if not self._is_wanted(feature, subscription, event):
                 continue
             address = self._address(guild_id, feature.name)
             if subscription.durable and self._aside.refuses(address):
@@ -248,6 +254,20 @@ class Router:
             elif subscription.durable:
                 holders.append(address)
         return refused
+
+    def _is_wanted(self, feature: Feature, subscription: Subscription, event: Event) -> bool:
+        """What the subscription's test says; one that fails spares its actor nothing, and nobody else."""
+        outcome = contain_sync(subscription.wants, event)
+        if not isinstance(outcome, Failure):
+            return outcome
+        self._misjudged[feature.name] += 1
+        if self._misjudged[feature.name] == 1:
+            log.error(
+                "a feature's test of events failed, and its actors get every event on which it does",
+                exc_info=outcome.error,
+                extra={"event": "event_misjudged", "feature": feature.name, "event_name": subscription.event},
+            )
+        return True
 
     def _address(self, guild_id: GuildId, feature: str) -> Address:
         """The actor's address; kept, since checking a new one takes longer than all the rest of telling."""

@@ -145,6 +145,12 @@ def gateway_families(shards: Shards, router: RouterCounts) -> Iterator[Metric]:
         "alphapy_router_malformed_events", "Events that make no sense.", "event", router.malformed
     )
     yield _counter("alphapy_router_undelivered", "Events that an actor did not take.", router.undelivered)
+    yield _counters(
+        "alphapy_router_misjudged",
+        "Events that a feature's own test failed on.",
+        "feature",
+        router.misjudged,
+    )
 
 
 def rest_families(rest: RestStatistics) -> Iterator[Metric]:

@@ -135,6 +135,11 @@ class RouterCounts(Protocol):
         """Not taken by an actor."""
         ...
 
+    @property
+    def misjudged(self) -> Mapping[str, int]:
+        """That a feature's own test failed on, by feature."""
+        ...
+
 
 @attrs.frozen(kw_only=True)
 class Sources:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import trio
 
     from alphapy.actors.kernel.progress import Standing
-    from alphapy.gateway.events import Ready
+    from alphapy.gateway.events import Event, Ready
 
 GUILD = GuildId(100)
 
@@ -121,9 +121,9 @@ def feature(name: str, *subscriptions: Subscription, scope: str | None = None) -
 
 
 class Play:
-    """A router with two features."""
+    """A router with two features, or with others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *more: Feature) -> None:
         self.house = House()
         self.settings = SettingsBoard(setting_registry(), self.house)  # type: ignore[arg-type]  # never asked
         short = Subscription(
@@ -141,6 +141,7 @@ class Play:
                     scope="custom_commands",
                 ),
                 feature("short", short),
+                *more,
             ],
             bus=self.house,  # type: ignore[arg-type]  # it tells events only
             budget=self.budget,
@@ -202,6 +203,29 @@ async def test_a_module_that_is_off_is_not_told(play: Play) -> None:
     play.settings.take_rows(GUILD, [("custom_commands", "enabled", False)])
     await play.message("hi")
     assert [address for address, _ in play.house.told] == ["guild/100/short"]
+
+
+async def test_a_test_that_fails_costs_nobody_an_event(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(_event: Event) -> bool:
+        raise KeyError("no such thing")
+
+    play = Play(feature("broken", Subscription("MESSAGE_CREATE", fails, durable=True)), feature("last"))
+    for _ in range(3):
+        await play.message("hi")
+    assert [address for address, _ in play.house.told[:3]] == [
+        "guild/100/custom_commands",
+        "guild/100/short",
+        "guild/100/broken",
+    ]
+    assert len(play.house.told) == 9
+    assert play.router.statistics().misjudged == {"broken": 3}
+    assert [vars(record).get("event") for record in caplog.records] == ["event_misjudged"]
+    for number in (0, 3, 6):
+        play.acknowledge(number)
+    assert play.mark == 0, "its actor has not dealt with them"
+    for number in (2, 5, 8):
+        play.acknowledge(number)
+    assert play.mark == 3
 
 
 async def test_unwanted_events_are_not_even_decoded(play: Play) -> None:

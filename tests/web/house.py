@@ -123,6 +123,7 @@ class Routed:
     routed: Mapping[str, int] = attrs.field(factory=lambda: {"MESSAGE_CREATE": 41, "GUILD_CREATE": 2})
     malformed: Mapping[str, int] = attrs.field(factory=lambda: {"MESSAGE_CREATE": 1})
     undelivered: int = 4
+    misjudged: Mapping[str, int] = attrs.field(factory=lambda: {"greeter": 6})
 
 
 @attrs.define

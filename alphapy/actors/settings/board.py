@@ -7,8 +7,10 @@ their defaults cost nothing. When the process restarts, the board is loaded with
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import trio
 from typing_extensions import override
 
@@ -83,8 +85,17 @@ class SettingsBoard(SettingsReader):
         return snapshot
 
     def forget(self, guild_id: GuildId) -> None:
-        """Drop what is remembered of a guild that the bot has left; its rows stay."""
-        self._snapshots.pop(guild_id, None)
+        """The bot has left a guild, whose rows stay: what is remembered counts as old from now on.
+
+        It is not dropped, or the guild would be judged by the defaults at its return, until it is read again.
+        """
+        found = self._snapshots.pop(guild_id, None)
+        if found is not None and found.overrides:
+            self._snapshots[guild_id] = attrs.evolve(found, loaded_at=-math.inf)
+
+    def returned(self, guild_id: GuildId) -> None:
+        """The bot was added to a guild: have its settings read, as they may have changed."""
+        self._bus.tell(Address.guild(guild_id, "settings"), EnsureFresh(0.0))
 
     @override
     def snapshot(self, guild_id: GuildId) -> SettingsSnapshot:
