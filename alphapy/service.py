@@ -133,6 +133,10 @@ class Service:
         )
         self.interactions = InteractionLog(wings.pool)
         self.settings = SettingsBoard(
+            setting_registry(llm_provider=config.llm_provider),
+            self.registry,
+            is_away=lambda: not wings.pool.is_available,
+        )
         self.backfill = Backfill(
             history=self.calls,
             bus=self.registry,
@@ -145,10 +149,6 @@ class Service:
             waypoints=wings.waypoints,
         )
         self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, self.backfill, wings.waypoints)
-            setting_registry(llm_provider=config.llm_provider),
-            self.registry,
-            is_away=lambda: not wings.pool.is_available,
-        )
         self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
         self.mask = Mask(secrets_of(config))
         self.port = 0
