@@ -239,6 +239,8 @@ async def open_house(
     limits: Mapping[LimitClass, int] = GENEROUS,
     more: Sequence[Route] = (),
     allowed_origins: Sequence[str] = (),
+    main_guild_id: GuildId | None = None,
+    public_stats: bool = False,
     neighbours: Neighbours | None = None,
 ) -> AsyncIterator[House]:
     """The web application on a free port, and what it looks at.
@@ -299,7 +301,13 @@ async def open_house(
         ),
         outbox=around.outbox(),
         is_owner=around.is_owner,
-        dashboard=Dashboard(registry=setting_registry(), guilds=around, commands=lambda: COMMANDS),
+        dashboard=Dashboard(
+            registry=setting_registry(),
+            guilds=around,
+            commands=lambda: COMMANDS,
+            main_guild_id=main_guild_id,
+            public_stats=public_stats,
+        ),
     )
     app = build_app(sources, handler_seconds=handler_seconds, limits=limits, more=more)
     async with outside, trio.open_nursery() as nursery:
