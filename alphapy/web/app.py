@@ -90,9 +90,9 @@ def front_desk(
     sources: Sources,
     signatures: HookSignatures,
     counters: Counters,
+    windows: SlidingWindows,
     *,
     body_seconds: float,
-    limits: Mapping[LimitClass, int],
 ) -> FrontDesk:
     """What comes before every route of this service."""
     key = ServiceKey(sources.api_key)
@@ -103,7 +103,7 @@ def front_desk(
         stopping=sources.stopping,
         trusted_proxies=sources.trusted_proxies,
         body_seconds=body_seconds,
-        windows=SlidingWindows(limits),
+        windows=windows,
         counters=counters,
     )
 
@@ -124,9 +124,10 @@ def build_app(
     doorkeeper = authenticator(sources)
     gate = HookGate(sources.security, sources.clock)
     counters = Counters()
-    declared = (*declared_routes(sources, census, probe, counters, doorkeeper), *more)
+    windows = SlidingWindows(limits)
+    declared = (*declared_routes(sources, census, probe, counters, doorkeeper, windows), *more)
     desk = front_desk(
-        sources, HookSignatures(gate, declared), counters, body_seconds=handler_seconds, limits=limits
+        sources, HookSignatures(gate, declared), counters, windows, body_seconds=handler_seconds
     )
     app = WebApp(desk, handler_seconds=handler_seconds)
     errors.register(app)

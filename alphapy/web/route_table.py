@@ -9,6 +9,7 @@ from alphapy.web.routes import custom_commands, discord_meta, logs, settings, to
 from alphapy.web.routes import metrics as dashboard_metrics
 
 if TYPE_CHECKING:
+    from alphapy.pure.http_limits import SlidingWindows
     from alphapy.web.auth.authenticator import Authenticator
     from alphapy.web.census import Census
     from alphapy.web.probe import DatabaseProbe
@@ -23,6 +24,7 @@ def declared_routes(
     probe: DatabaseProbe,
     counters: Counters,
     doorkeeper: Authenticator,
+    windows: SlidingWindows,
 ) -> tuple[Route, ...]:
     """The routes of this service."""
     return (
@@ -36,5 +38,5 @@ def declared_routes(
         *discord_meta.routes(sources),
         *logs.routes(sources),
         *top_commands.routes(sources, doorkeeper),
-        *dashboard_metrics.routes(sources, doorkeeper),
+        *dashboard_metrics.routes(sources, doorkeeper, windows.__len__),
     )

@@ -170,6 +170,10 @@ async def test_api_27_metrics_are_for_admins_of_the_server(pool: Pool) -> None:
         owner = (await users.get(METRICS, BOT_OWNER)).json()
         assert [guild["id"] for guild in owner["bot"]["guilds"]] == [HOME, ELSEWHERE]
         service = await as_service(users.desk, "/api/metrics?ids=string")
+        looked_up = service["identity_metrics"]
+        assert (looked_up["identity_resolve_total"], looked_up["identity_resolve_hit_links"]) == (5, 4)
+        assert (looked_up["identity_resolve_miss"], looked_up["identity_jwt_unlinked_403"]) == (1, 1)
+        assert service["cache_metrics"]["ip_rate_limits_size"] == 1
         assert [guild["id"] for guild in service["bot"]["guilds"]] == [str(HOME), str(ELSEWHERE)]
         assert service["bot"]["guilds"][0]["owner_id"] == str(OWNER)
 
