@@ -137,14 +137,14 @@ async def test_an_interaction_from_first_answer_to_follow_up(connect: Connect) -
     assert all("authorization" not in received.headers for received in line.received)
 
 
-@pytest.mark.parametrize(("flags", "thinking"), [(64, False), (128 | 64, True)])
+@pytest.mark.parametrize(("flags", "thinking"), [(64, None), (128 | 64, 192), (128, 128)])
 async def test_a_promised_answer_is_told_from_one_that_is_given(
-    connect: Connect, flags: int, *, thinking: bool
+    connect: Connect, flags: int, thinking: int | None
 ) -> None:
     author = {"id": "1", "username": "alphapy", "bot": True}
     message = {"id": "5", "channel_id": "2", "author": author, "content": "", "flags": flags}
     async with connect(in_turn(Reply(200, message))) as line:
-        assert await line.calls.is_thinking(APP, "tok") is thinking
+        assert await line.calls.promise(APP, "tok") == thinking
     assert line.received[0].path.endswith("/webhooks/1/tok/messages/@original")
 
 
