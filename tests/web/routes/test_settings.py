@@ -98,6 +98,8 @@ async def test_api_13_one_invalid_key_among_three_changes_no_row(desk: Desk) -> 
         "embedwatcher.reminder_offset_minutes must be between 0 and 4320.",
     )
     assert (await refusal(desk, "embedwatcher", enabled=False, bogus=1))[1] == "unknown_setting"
+    made_up = await refusal(desk, "embedwatcher", **{"x" * 5000: 1})
+    assert (made_up[1], len(made_up[2]) < 200) == ("unknown_setting", True)
     assert await stored(desk) == {}
 
 
