@@ -309,6 +309,7 @@ class Service:
             shards=self.shards,
             budget=self.budget.statistics,
             router=self.router.statistics,
+            backfill=self.backfill.statistics,
             rest=self.rest.statistics,
             dispatcher=self.dispatcher.statistics,
             guild_count=lambda: self.guilds.count,

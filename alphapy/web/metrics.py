@@ -15,6 +15,7 @@ from typing_extensions import override
 from alphapy.web.auth.caller import Access
 from alphapy.web.metric_families import (
     actor_families,
+    backfill_families,
     gateway_families,
     interaction_families,
     letter_families,
@@ -52,6 +53,7 @@ class Scrape(Collector):
         yield from actor_families(self._survey, sources.actors.dead_letters(), sources.budget())
         yield from letter_families(self._letters, sources.letters.dropped)
         yield from gateway_families(sources.shards, sources.router())
+        yield from backfill_families(sources.backfill())
         yield from rest_families(sources.rest())
         yield from interaction_families(sources.dispatcher())
         yield from pool_families(sources.pool.statistics())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 import httpx
 
+from alphapy.actors.backfill.messages import BackfillStatistics
 from alphapy.actors.kernel.budget import BudgetStatistics
 from alphapy.actors.kernel.bus import Bus
 from alphapy.environment import Secret
@@ -180,5 +181,7 @@ class Sources:
     """What the dashboard's routes look at besides."""
     allowed_origins: Sequence[str] = ()
     """Websites that may read our answers; none named: the product's."""
+    backfill: Callable[[], BackfillStatistics] = BackfillStatistics
+    """What is read back that was missed between two sessions."""
     gpt_status: Callable[[], str | None] = attrs.field(default=lambda: None)
     """The state of the language model; None where there is none in this service."""

@@ -24,7 +24,7 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from alphapy.actors.backfill.backfill import BackfillStatistics
+    from alphapy.actors.backfill.messages import BackfillStatistics
     from alphapy.service import Service
     from alphapy.storage.pool import Pool
     from tests.support.bot import JSON, Stage
@@ -84,9 +84,7 @@ async def until_filled(service: Service) -> BackfillStatistics:
     await wait_until(lambda: service.is_ready, within=20, what="readiness")
 
     async def closed() -> bool:
-        found = service.backfill.statistics()
-        open_ = found.awaited + found.waiting + found.reading + found.telling
-        return not open_ and not await fetch(
+        return not service.backfill.statistics().open and not await fetch(
             service.pool, "SELECT FROM gateway_guilds WHERE gap_since IS NOT NULL"
         )
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import attrs
 from prometheus_client.parser import text_string_to_metric_families
 
+from alphapy.actors.backfill.messages import BackfillStatistics
 from alphapy.actors.kernel.health import BOUNDS, HistogramSnapshot
 from alphapy.gateway.shard import ShardState
-from alphapy.web.metric_families import buckets
+from alphapy.web.metric_families import backfill_families, buckets
 from tests.web.house import PATTERN, shard
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ async def test_every_name_is_ours_or_the_process_own_and_every_family_is_describ
         assert re.fullmatch(r"(alphapy|process)_[a-z_]+", name)
         assert family.documentation.endswith(".")
         assert family.type != "unknown"
+
+
+def test_what_is_read_back() -> None:
+    counts = BackfillStatistics(waiting=2, reading=1, held=5, messages=7, forbidden=3, cut=1)
+    found = {family.name: family for family in backfill_families(counts)}
+    assert value(found, "alphapy_backfill_guilds", phase="waiting") == 2
+    assert value(found, "alphapy_backfill_guilds", phase="telling") == 0
+    assert value(found, "alphapy_backfill_held") == 5
+    assert value(found, "alphapy_backfill_messages_total") == 7
+    assert value(found, "alphapy_backfill_incomplete_channels_total", reason="forbidden") == 3
 
 
 async def test_actors_by_pattern(house: House) -> None:

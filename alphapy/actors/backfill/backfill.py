@@ -23,10 +23,12 @@ import attrs
 import trio
 
 from alphapy.actors.backfill.gaps import Gap, Phase
+from alphapy.actors.backfill.messages import BackfillStatistics
 from alphapy.actors.backfill.reading import CHANNELS_PER_GUILD, Found, Reader
 from alphapy.actors.backfill.telling import Complaints
 from alphapy.actors.feature import GatewayEvent, guild_actor
 from alphapy.actors.kernel.bus import Delivery
+from alphapy.actors.kernel.containment import Failure, contain_sync
 from alphapy.actors.kernel.waypoints import Unwatched, Waypoint, Waypoints
 from alphapy.gateway.models.guild import WRITTEN_IN, ChannelType, Permissions
 from alphapy.pure import backfill as rules
@@ -71,35 +73,6 @@ class Keeper(Protocol):
     def closed(self, guild_id: GuildId) -> None:
         """What this guild missed is dealt with, or given up."""
         ...
-
-
-@attrs.frozen(kw_only=True)
-class BackfillStatistics:
-    """The gaps at this moment, and counts since the start."""
-
-    awaited: int
-    """Guilds that are not there yet."""
-    waiting: int
-    reading: int
-    telling: int
-    """Guilds whose messages are told, and not dealt with yet."""
-    held: int
-    """Events that wait behind what was missed."""
-    opened: int
-    closed: int
-    unchanged: int
-    """Closed gaps of guilds in which nothing was written."""
-    pages: int
-    messages: int
-    """Messages that were read back and told to somebody."""
-    overdue: int
-    """Guilds that went live before everything was read."""
-    forbidden: int
-    """Channels that the bot was not allowed to read."""
-    failed: int
-    """Channels of which something could not be read."""
-    cut: int
-    """Channels of which more was missed than is read."""
 
 
 @attrs.define
@@ -330,7 +303,7 @@ class Backfill:
                     for message in read
                     if after < message.id
                     and (end is None or message.id <= end)
-                    and subscription.wants(message)
+                    and _is_wanted(subscription, message)
                 ]
         gap.left = {name for name, messages in told.items() if messages}
         for name in list(gap.held):
@@ -423,6 +396,12 @@ class Backfill:
                 "cut": found.cut,
             },
         )
+
+
+def _is_wanted(subscription: Subscription, message: MessageCreate) -> bool:
+    """What the subscription's test says; one that fails spares its actor nothing, as with live events."""
+    outcome = contain_sync(subscription.wants, message)
+    return True if isinstance(outcome, Failure) else outcome
 
 
 _HELD_UP = frozenset({Delivery.FULL, Delivery.STOPPED})

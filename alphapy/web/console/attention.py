@@ -79,6 +79,23 @@ def _gateway(moment: Moment) -> Iterator[Notice]:
             )
     if moment.shards and moment.guilds_arriving:
         yield Notice(Level.WARN, "Guilds are still arriving from Discord.")
+    yield from _backfill(moment)
+
+
+def _backfill(moment: Moment) -> Iterator[Notice]:
+    backfill = moment.backfill
+    if backfill.waiting or backfill.reading:
+        guilds = words.counted(backfill.waiting + backfill.reading, "guild reads", "guilds read")
+        yield Notice(Level.WARN, f"{guilds} back what Discord did not send between two sessions.")
+    if backfill.overdue:
+        guilds = words.counted(backfill.overdue, "guild went", "guilds went")
+        yield Notice(
+            Level.WARN, f"{guilds} live before everything that was missed could be read back; see the log."
+        )
+    incomplete = backfill.failed + backfill.cut
+    if incomplete:
+        channels = words.counted(incomplete, "channel was", "channels were")
+        yield Notice(Level.WARN, f"{channels} not read back to the end after a lost session; see the log.")
 
 
 def _actors(moment: Moment) -> Iterator[Notice]:
