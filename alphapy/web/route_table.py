@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alphapy.web import health, letters, metrics, observability, tree
-from alphapy.web.routes import custom_commands, discord_meta, logs, settings, top_commands
+from alphapy.web.routes import custom_commands, discord_meta, logs, settings, top_commands, webhooks
 from alphapy.web.routes import metrics as dashboard_metrics
 
 if TYPE_CHECKING:
@@ -39,4 +39,5 @@ def declared_routes(
         *logs.routes(sources),
         *top_commands.routes(sources, doorkeeper),
         *dashboard_metrics.routes(sources, doorkeeper, windows.__len__),
+        *webhooks.routes(sources),
     )
