@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alphapy.web import health, letters, metrics, observability, tree
+from alphapy.web import docs, health, letters, metrics, observability, tree
 from alphapy.web.routes import custom_commands, discord_meta, logs, settings, top_commands, webhooks
 from alphapy.web.routes import metrics as dashboard_metrics
 
@@ -27,7 +27,7 @@ def declared_routes(
     windows: SlidingWindows,
 ) -> tuple[Route, ...]:
     """The routes of this service."""
-    return (
+    found: list[Route] = [
         *health.routes(sources, probe),
         *observability.routes(counters),
         *letters.routes(sources),
@@ -40,4 +40,6 @@ def declared_routes(
         *top_commands.routes(sources, doorkeeper),
         *dashboard_metrics.routes(sources, doorkeeper, windows.__len__),
         *webhooks.routes(sources),
-    )
+    ]
+    found += docs.routes(sources.facts, lambda: found)
+    return tuple(found)
