@@ -54,24 +54,25 @@ def _at(point: Point, table: str = "", lag: float = 0.0) -> tuple[Blow, ...]:
     return tuple(Kill(point=point, table=table, after=count % 3, lag=lag) for count in range(5))
 
 
+_REFUSED = tuple(Kill(point=Point.NOW, lag=0.02, refused=True) for _ in range(3))
+
 _IN_TRANSACTION = """
-            if last is not None:
-                row = session_storage.ProgressRow(self._guild_id, self._feature, last.session_id, last.seq)
-                if not await session_storage.advance(tx, row):
-                    return None
+            if (last is not None or newest) and not await session_storage.advance(tx, row, newest=newest):
+                return None
 """
 _WRITE = """
         async def write(tx: Transaction) -> list[Effect] | None:
 """
 _OWN = """
         async def move(tx: Transaction) -> None:
-            if last is not None:
-                row = session_storage.ProgressRow(self._guild_id, self._feature, last.session_id, last.seq)
-                await session_storage.advance(tx, row)
+            if last is not None or newest:
+                await session_storage.advance(tx, row, newest=newest)
 """
 _RUN = """
         await kit.waypoints.reach(Waypoint.BEFORE_COMMIT)
-        recorded = await kit.pool.run(self._feature, write, idempotent=last is not None or also is None)
+        recorded = await kit.pool.run(
+            self._feature, write, idempotent=last is not None or newest > 0 or also is None
+        )
 """
 _BETWEEN = """            for number in letters:
                 if not await deadletters.discard(tx, number):
@@ -115,6 +116,20 @@ MUTATIONS = (
         before="self._open[0] - 1 if self._open else self._top)",
         after="self._top)",
         blows=_at(Point.UNCOMMITTED, "event_progress", lag=1.2),
+    ),
+    Mutation(
+        name="nothing is read back",
+        file="alphapy/actors/custom_commands/manifest.py",
+        before="backfill=ANSWER_LIVES",
+        after="backfill=None if ANSWER_LIVES else None",
+        blows=_REFUSED,
+    ),
+    Mutation(
+        name="the gap begins where the new session does",
+        file="alphapy/actors/sessions.py",
+        before="        return None if shard is None else shard.seen\n",
+        after="        return None if shard is None else 2**62\n",
+        blows=_REFUSED,
     ),
 )
 
