@@ -103,7 +103,11 @@ class HistoryQuery:
 
 @attrs.frozen(kw_only=True)
 class HistoryItem:
-    """One change. ``old_value`` is null where nothing was stored, ``new_value`` where a value was cleared."""
+    """One change, of type ``created``, ``updated``, ``deleted`` or ``rollback``.
+
+    ``old_value`` is null where nothing was stored, ``new_value`` where a value was cleared. ``changed_by`` is
+    the Discord user; null for a change of which nobody knows who made it.
+    """
 
     id: int
     scope: str
@@ -112,10 +116,8 @@ class HistoryItem:
     new_value: Any
     value_type: str | None
     changed_by: SnowNumber | None
-    """The Discord user; null for a change that nobody made through Alphapy."""
     changed_at: UtcTime | None
     change_type: str
-    """``created``, ``updated``, ``deleted`` or ``rollback``."""
 
 
 @attrs.frozen(kw_only=True)
