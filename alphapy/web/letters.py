@@ -54,6 +54,13 @@ TOLD: Final[Mapping[Replay, str]] = {
 }
 
 
+ALL_TOLD: Final[Mapping[bool, str]] = {
+    True: "Replayed and dealt with: {}. What is still listed cannot be replayed, or came meanwhile.",
+    False: "Replayed and dealt with: {}. The next one was not dealt with, so the rest was left as it was.",
+}
+"""By whether all went well."""
+
+
 @attrs.frozen(kw_only=True)
 class LetterRow:
     """A dead letter as an operator sees it."""
@@ -107,6 +114,16 @@ class LettersDiscarded:
 
 
 @attrs.frozen(kw_only=True)
+class LettersReplayed:
+    """How many letters of an actor were replayed; ``outcome`` is ``done``, or what stopped it."""
+
+    address: str
+    replayed: int
+    outcome: str
+    detail: str
+
+
+@attrs.frozen(kw_only=True)
 class LettersQuery:
     """Which letters: older than number ``before`` (the ``next`` of the page before), and of one actor."""
 
@@ -142,6 +159,20 @@ async def replay_letter(desk: DeadLetterDesk, number: int) -> LetterOutcome:
     outcome = await desk.replay(number)
     _note("replayed a dead letter", "dead_letter_replayed", letter=number, outcome=outcome.value)
     return LetterOutcome(id=number, outcome=outcome.value, detail=TOLD[outcome].format(number))
+
+
+async def replay_letters(desk: DeadLetterDesk, address: str) -> LettersReplayed:
+    """Have an actor's letters told to it again, the oldest first."""
+    count, outcome = await desk.replay_all(address)
+    _note(
+        "replayed an actor's dead letters",
+        "dead_letters_replayed",
+        actor=address,
+        letters=count,
+        outcome=outcome.value,
+    )
+    detail = ALL_TOLD[outcome is Replay.DONE].format(count)
+    return LettersReplayed(address=address, replayed=count, outcome=outcome.value, detail=detail)
 
 
 async def discard_letter(desk: DeadLetterDesk, number: int) -> LetterOutcome:
@@ -205,6 +236,12 @@ class LetterRoutes:
         _refuse_other_sites()
         return Reply(body=await discard_letter(self._desk, call.params["number"]))
 
+    async def replay_all(self, call: Call) -> Reply:
+        """All letters of one actor told again."""
+        _refuse_other_sites()
+        query: ActorQuery = call.query
+        return Reply(body=await replay_letters(self._desk, query.address))
+
     async def discard_all(self, call: Call) -> Reply:
         """All letters of one actor thrown away."""
         _refuse_other_sites()
@@ -234,6 +271,21 @@ def routes(sources: Sources) -> tuple[Route, ...]:
             query=LettersQuery,
             answer=LetterList,
             errors=("db_unavailable",),
+        ),
+        Route(
+            method="POST",
+            path=f"{BASE}/replay",
+            handler=handlers.replay_all,
+            access=Access.OPERATOR,
+            tag=TAG,
+            summary="Tell the dead letters of one actor to it again",
+            description=(
+                "The oldest first, while each is dealt with and there is time; `outcome` is `done`, or says "
+                "what became of the one at which it stopped."
+            ),
+            query=ActorQuery,
+            answer=LettersReplayed,
+            errors=("forbidden", "db_unavailable"),
         ),
         Route(
             method="POST",

@@ -88,6 +88,10 @@ class DeadLetterDesk(Protocol):
         """Have a letter's message told to its actor again; waits some seconds at the most."""
         ...
 
+    async def replay_all(self, address: str) -> tuple[int, Replay]:
+        """Replay an actor's letters while they succeed; how many did, and what became of the last one."""
+        ...
+
     async def discard(self, number: int) -> bool:
         """Throw a letter away; False where it was gone already."""
         ...

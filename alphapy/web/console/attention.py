@@ -108,6 +108,10 @@ def _actors(moment: Moment) -> Iterator[Notice]:
                 Level.WARN, f"A message to {kind.pattern} has waited for {words.span(kind.oldest_seconds)}."
             )
     for health in moment.survey.worst:
+        if health.state is ActorState.FAILED:
+            why = f": {health.last_error}" if health.last_error else "."
+            waiting = words.counted(health.events, "event waits", "events wait")
+            yield Notice(Level.BAD, f"{health.address} has failed, and {waiting} for it{why}")
         if health.state is ActorState.BACKING_OFF:
             why = f": {health.last_error}" if health.last_error else "."
             yield Notice(Level.WARN, f"{health.address} is backing off{why}")
