@@ -9,6 +9,7 @@ from typing_extensions import override
 from alphapy.actors.command_sync import manifest as command_sync
 from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
+from alphapy.actors.maintenance import manifest as maintenance
 from alphapy.actors.operational_events import manifest as operational_events
 from alphapy.actors.settings import manifest as settings
 from alphapy.actors.status import manifest as status
@@ -22,6 +23,8 @@ BUILDERS = (
     settings.build,
     status.build,
     command_sync.build,
+    maintenance.build_migrations,
+    maintenance.build_reload,
     webhooks.build,
     custom_commands.build,
 )

@@ -35,6 +35,7 @@ from alphapy.actors.sessions import SessionKeeper, StoredProgress
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.actors.settings.snapshot import SettingsUnavailable
+from alphapy.environment import Secret
 from alphapy.features import BuiltFeatures
 from alphapy.gateway.access import RoleAuthority
 from alphapy.gateway.commands import manifest, paths
@@ -84,6 +85,7 @@ class Wings:
     rest: RestClient
     rng: random.Random
     waypoints: Waypoints
+    dsn: Secret
     outside: httpx.AsyncClient
     """For asking services other than Discord."""
 
@@ -101,6 +103,7 @@ class Service:
         self.guilds = GuildCache()
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.outside = wings.outside
+        self.dsn = wings.dsn
         self.admins = GuildAdmins(
             Surroundings(
                 guilds=self.guilds,
@@ -230,6 +233,9 @@ class Service:
             owners=self.owners,
             catalogue=catalogue,
             info=self.info,
+            restarts=self.registry,
+            outside=self.outside,
+            dsn=self.dsn,
             mask=self.mask,
         )
 

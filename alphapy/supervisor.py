@@ -30,6 +30,7 @@ from alphapy.actors.kernel.bus import Answered
 from alphapy.actors.kernel.clock import SystemClock
 from alphapy.actors.kernel.registry import EssentialActorFailed
 from alphapy.actors.kernel.waypoints import Unwatched
+from alphapy.environment import Secret
 from alphapy.gateway.commands import ManifestError
 from alphapy.gateway.reconnect import FatalClose
 from alphapy.gateway.rest.client import RestClient
@@ -159,6 +160,7 @@ async def serve(
                 rng=rng,
                 waypoints=waypoints or Unwatched(),
                 outside=outside,
+                dsn=Secret(dsn),
             ),
         )
         await _run(service, dsn, switch or StopSwitch(), sign_off=sign_off, task_status=task_status)

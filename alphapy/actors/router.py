@@ -143,10 +143,16 @@ class Router:
         self._aside = aside
         self._backfill = backfill
         self._wanted: dict[str, list[tuple[Feature, Subscription]]] = {}
+        self._wanted_by_process: dict[str, list[Subscription]] = {}
         for feature in features:
             for subscription in feature.subscriptions:
-                self._wanted.setdefault(subscription.event, []).append((feature, subscription))
-        self._decoded = frozenset(self._wanted) | CACHED_EVENTS | {_INTERACTION}
+                if subscription.process is not None:
+                    self._wanted_by_process.setdefault(subscription.event, []).append(subscription)
+                else:
+                    self._wanted.setdefault(subscription.event, []).append((feature, subscription))
+        self._decoded = (
+            frozenset(self._wanted) | frozenset(self._wanted_by_process) | CACHED_EVENTS | {_INTERACTION}
+        )
         self._addresses: dict[GuildId, dict[str, Address]] = {}
         self._routed: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
@@ -241,6 +247,13 @@ class Router:
 
         True where one who should have done so has refused.
         """
+        for subscription in self._wanted_by_process.get(dispatch.name, ()):
+            if subscription.process is not None and subscription.wants(event):
+                message = GatewayEvent(
+                    dispatch.name, event, dispatch.shard_id, dispatch.session_id, dispatch.seq
+                )
+                if self._bus.tell_event(subscription.process, message) is not Delivery.ACCEPTED:
+                    self._undelivered += 1
         wanted = self._wanted.get(dispatch.name)
         guild_id = _guild_of(event)
         if wanted is None or guild_id is None:

@@ -177,6 +177,14 @@ class Answer:
             else:
                 await self._later(self._calls.follow_up, message)
 
+    async def revise(self, message: OutgoingMessage) -> None:
+        """Turn the reply into this one. Raises AnswerMisuse where there is none yet."""
+        async with self._lock:
+            self._check_usable()
+            if self.stage is not Stage.REPLIED:
+                raise AnswerMisuse("there is no reply yet that could be revised")
+            await self._later(self._calls.edit_original, message)
+
     async def follow_up(self, message: OutgoingMessage, *, ephemeral: bool) -> None:
         """Send one more message; the reply itself where there has been none."""
         await self.reply(message, ephemeral=ephemeral)
