@@ -39,7 +39,7 @@ def declared_routes(
         *logs.routes(sources),
         *top_commands.routes(sources, doorkeeper),
         *dashboard_metrics.routes(sources, doorkeeper, windows.__len__),
-        *webhooks.routes(sources),
+        *webhooks.routes(sources, doorkeeper.identity),
     ]
     found += docs.routes(sources.facts, lambda: found)
     return tuple(found)

@@ -232,6 +232,9 @@ class MetricsRoutes:
             identity_resolve_miss=counts.unlinked,
             identity_resolve_db_error=counts.unread,
             identity_jwt_unlinked_403=counts.unlinked,
+            identity_link_webhook_ok=counts.deliveries,
+            identity_link_webhook_conflict=counts.conflicts,
+            identity_link_webhook_503=counts.undelivered,
         )
 
 

@@ -34,8 +34,8 @@ class CommandEntry:
 class BotFigures:
     """``online``: the gateway is connected; while it is not, there are nulls and empty lists.
 
-    ``uptime_human`` is such as ``1d 2h 3m 4s``. ``guilds`` are those that the caller may know of, ``commands``
-    at most 50, in the order of their names.
+    ``uptime_human`` is such as ``1d 2h 3m 4s``. ``guilds`` are those that the caller may know of; of
+    ``commands`` there are at most 50, by name.
     """
 
     online: bool

@@ -16,6 +16,7 @@ from alphapy.actors.webhooks.messages import INTAKE, SendDirect
 from alphapy.gateway.models.outgoing import OutgoingMessage
 from alphapy.pure.ids import UserId
 from alphapy.storage import links
+from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 from alphapy.storage.links import Linking
 from alphapy.web.auth.caller import Access
 from alphapy.web.auth.tokens import read_subject
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from alphapy.pure.ids import ChannelId
+    from alphapy.web.auth.identity import IdentityCounts
     from alphapy.web.messenger import Outbox
     from alphapy.web.sources import Sources
 
@@ -123,8 +125,9 @@ class LinkAnswer(TypedDict):
 class Webhooks:
     """The handlers."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, counts: IdentityCounts) -> None:
         self._sources = sources
+        self._counts = counts
         self._outbox: Outbox = sources.outbox
         self._messenger = Messenger(sources.outbox)
         self._receipts = Receipts(sources.pool, sources.clock)
@@ -185,6 +188,18 @@ class Webhooks:
 
     async def discord_link(self, call: Call) -> Reply:
         """Link two accounts, or undo it; what is so already is no error."""
+        try:
+            reply = await self._link(call)
+        except (DatabaseUnavailable, DatabaseBusy):
+            self._counts.undelivered += 1
+            raise
+        except ApiError as error:
+            self._counts.conflicts += error.code == "link_conflict"
+            raise
+        self._counts.deliveries += 1
+        return reply
+
+    async def _link(self, call: Call) -> Reply:
         body: LinkBody = call.body
         innersync_id = None
         if (
@@ -218,9 +233,9 @@ class Webhooks:
             raise ApiError(503, "bot_unavailable", DOWN)
 
 
-def routes(sources: Sources) -> tuple[Route, ...]:
-    """The webhooks."""
-    hooks = Webhooks(sources)
+def routes(sources: Sources, counts: IdentityCounts) -> tuple[Route, ...]:
+    """The webhooks; ``counts`` is told what becomes of links."""
+    hooks = Webhooks(sources, counts)
     return (
         Route(
             method="POST",
