@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from alphapy.actors.settings.snapshot import SettingsReader
     from alphapy.gateway.events import MessageCreate
     from alphapy.gateway.guilds import CachedGuild, GuildCache
+    from alphapy.gateway.models.guild import Channel
     from alphapy.pure.clock import Clock
     from alphapy.pure.ids import GuildId
 
@@ -178,6 +179,8 @@ class Backfill:
         gap = self._gaps.get(guild_id)
         if gap is not None and gap.phase is Phase.AWAITED:
             gap.phase, gap.due = Phase.WAITING, trio.current_time() + WITHIN
+            guild = self._guilds.get(guild_id)
+            gap.newest = max((channel.last_message_id or 0 for channel in _places(guild)), default=0)
             self._queue.append((gap, gap.label))
             self._arrived.unpark()
 
@@ -274,9 +277,7 @@ class Backfill:
 
     def _rooms(self, guild: CachedGuild) -> Iterator[rules.Room]:
         now = self._clock.now()
-        for channel in (*guild.channels.values(), *(guild.threads or {}).values()):
-            if channel.type not in WRITTEN_IN:
-                continue
+        for channel in _places(guild):
             mine = self._guilds.my_permissions(guild.id, channel.id, now=now) or Permissions(0)
             seen = Permissions.VIEW_CHANNEL
             if channel.type in (ChannelType.VOICE, ChannelType.STAGE):
@@ -293,7 +294,7 @@ class Backfill:
     def _hand_over(self, gap: Gap, found: Found) -> None:
         """Tell every feature what it missed, then what is held for it."""
         gap.phase = Phase.TOLD
-        end = rules.ending(gap.first_live)
+        end = rules.ending(gap.first_live, gap.newest)
         read = sorted({message.id: message for message in found.messages}.values(), key=lambda m: m.id)
         told: dict[str, list[MessageCreate]] = {}
         if read:
@@ -309,7 +310,10 @@ class Backfill:
         for name in list(gap.held):
             self._counts.messages += len(told.get(name, ()))
             if not self._tell_all(gap, name, deque(self._events(gap, told.get(name, ())))):
-                log.info("a gap is told when there is room", extra={"event": "backfill_waits"})
+                log.info(
+                    "an actor is told what it missed when it has room",
+                    extra={"event": "backfill_waits", "guild_id": gap.guild_id, "feature": name},
+                )
         self._close_if_done(gap)
 
     def _events(self, gap: Gap, messages: Sequence[MessageCreate]) -> Iterator[GatewayEvent]:
@@ -396,6 +400,14 @@ class Backfill:
                 "cut": found.cut,
             },
         )
+
+
+def _places(guild: CachedGuild | None) -> Iterator[Channel]:
+    """Where members of a guild write."""
+    if guild is not None:
+        for channel in (*guild.channels.values(), *(guild.threads or {}).values()):
+            if channel.type in WRITTEN_IN:
+                yield channel
 
 
 def _is_wanted(subscription: Subscription, message: MessageCreate) -> bool:

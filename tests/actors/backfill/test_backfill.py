@@ -217,7 +217,7 @@ async def test_each_feature_is_told_what_it_wants_in_order(play: Play) -> None:
 async def test_what_comes_live_anyway_is_not_read_back(play: Play) -> None:
     missed = play.write(30)
     play.backfill.opened(0, "new", [GUILD], 0)
-    play.arrive()
+    play.arrive(newest=30)
     live = play.live(5, age=20)
     both, later = play.write(18), play.write(10)
     async with trio.open_nursery() as nursery:
