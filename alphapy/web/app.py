@@ -61,10 +61,13 @@ class WebApp(QuartTrio):
         self.front = Front(super().__call__, desk)
         self._handler_seconds = handler_seconds
         self._deadlines: dict[str, float] = {}
+        self.declared: tuple[Route, ...] = ()
+        """Every declared route that is served."""
 
     def mount(self, routes: Sequence[Route], reception: Reception) -> None:
         """Serve declared routes."""
         mount(self, routes, reception)
+        self.declared += tuple(routes)
         self._deadlines |= {route.endpoint: route.deadline for route in routes if route.deadline != DEADLINE}
 
     @override
