@@ -271,8 +271,8 @@ class Config:
             problems.append("DATABASE_POOL_MIN must not exceed DATABASE_POOL_MAX")
         if self.supabase_jwt_secret is not None and _is_public(self.supabase_jwt_secret.reveal()):
             problems.append(
-                "SUPABASE_JWT_SECRET must be the shared secret of HS256 tokens, and not a key that is public: "
-                "everybody could sign with that (set SUPABASE_JWKS_URL instead)"
+                "SUPABASE_JWT_SECRET must be the shared secret of HS256 tokens, and not a public key, with "
+                "which everybody could sign (set SUPABASE_JWKS_URL instead)"
             )
         if self.production and self.database_url is None:
             problems.append("DATABASE_URL is not set: production does not run on the embedded database")
