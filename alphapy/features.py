@@ -11,6 +11,7 @@ from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
 from alphapy.actors.maintenance import manifest as maintenance
 from alphapy.actors.operational_events import manifest as operational_events
+from alphapy.actors.retention import manifest as retention
 from alphapy.actors.settings import manifest as settings
 from alphapy.actors.status import manifest as status
 from alphapy.actors.webhooks import manifest as webhooks
@@ -26,6 +27,7 @@ BUILDERS = (
     maintenance.build_migrations,
     maintenance.build_reload,
     webhooks.build,
+    retention.build,
     custom_commands.build,
 )
 """One for each feature. An actor may tell, to its very end, those of the features before its own."""

@@ -145,6 +145,7 @@ async def serve(
                 dsn,
                 auto_migrate=config.auto_migrate or config.database_url is None,
                 allow_schema_drift=config.allow_schema_drift,
+                legacy_guild=config.legacy_guild_id or config.main_guild_id,
             )
             pool = await wings.enter_async_context(
                 open_pool(dsn, min_size=config.database_pool_min, max_size=config.database_pool_max, rng=rng)

@@ -55,7 +55,7 @@ def _service(moment: Moment) -> Iterator[Notice]:
         yield Notice(Level.BAD, f"The database does not answer ({what}). Work is kept and waits for it.")
     elif not moment.database.schema_current:
         yield Notice(
-            Level.BAD, "The database's schema is not the one this version needs. Run alphapy db current."
+            Level.BAD, "The database's schema is not the one this version needs. Run alphapy db status."
         )
     if not moment.settings_loaded:
         yield Notice(Level.WARN, "The settings are not loaded yet.")
