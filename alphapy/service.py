@@ -316,6 +316,7 @@ class Service:
             budget=self.budget.statistics,
             router=self.router.statistics,
             backfill=self.backfill.statistics,
+            progress=self.progress.shards,
             rest=self.rest.statistics,
             dispatcher=self.dispatcher.statistics,
             guild_count=lambda: self.guilds.count,

@@ -33,6 +33,8 @@ TAG: Final = "Operators"
 PAGE: Final = 50
 
 _EVENT: Final = "GatewayEvent"
+_SAID: Final = frozenset({"name", "letter", "closes", "seq", "session_id"})
+"""Fields of an event that are told elsewhere, or say nothing to anybody."""
 
 TOLD: Final[Mapping[Replay, str]] = {
     Replay.DONE: "Letter {} was replayed: its actor has dealt with it, and the letter is gone.",
@@ -203,7 +205,9 @@ def row_of(parked: ParkedLetter) -> LetterRow:
         created_at=parked.created_at,
         attempts=letter.attempts,
         error=letter.error,
-        payload=outline(letter.message),
+        payload=outline(
+            {k: v for k, v in letter.message.items() if k not in _SAID} if is_event else letter.message
+        ),
         replayable=is_event,
     )
 

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from alphapy.gateway.shard import ShardState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from prometheus_client import Metric
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from alphapy.actors.kernel.budget import BudgetStatistics
     from alphapy.actors.kernel.deadletters import DeadLetterStatistics
     from alphapy.actors.kernel.health import HistogramSnapshot
+    from alphapy.actors.kernel.progress import ShardProgress
     from alphapy.actors.kernel.survey import Survey
     from alphapy.gateway.dispatcher import DispatcherStatistics
     from alphapy.gateway.rest.client import RestStatistics
@@ -151,6 +152,22 @@ def gateway_families(shards: Shards, router: RouterCounts) -> Iterator[Metric]:
         "Events that a feature's own test failed on.",
         "feature",
         router.misjudged,
+    )
+
+
+def log_families(shards: Sequence[ShardProgress]) -> Iterator[Metric]:
+    """How far behind the newest event everything is durable: what a restart would read again."""
+    yield _gauges(
+        "alphapy_log_behind",
+        "Events since the mark, from which a restart resumes.",
+        "shard",
+        {str(shard.shard_id): float(shard.top - shard.mark) for shard in shards},
+    )
+    yield _gauges(
+        "alphapy_log_open",
+        "Events that somebody has not dealt with for good.",
+        "shard",
+        {str(shard.shard_id): float(shard.open) for shard in shards},
     )
 
 

@@ -12,6 +12,7 @@ import httpx
 from alphapy.actors.backfill.messages import BackfillStatistics
 from alphapy.actors.kernel.budget import BudgetStatistics
 from alphapy.actors.kernel.bus import Bus
+from alphapy.actors.kernel.progress import ShardProgress
 from alphapy.environment import Secret
 from alphapy.gateway.dispatcher import DispatcherStatistics
 from alphapy.gateway.rest.client import RestStatistics
@@ -187,5 +188,7 @@ class Sources:
     """Websites that may read our answers; none named: the product's."""
     backfill: Callable[[], BackfillStatistics] = BackfillStatistics
     """What is read back that was missed between two sessions."""
+    progress: Callable[[], Sequence[ShardProgress]] = tuple
+    """How far every session's log is durable."""
     gpt_status: Callable[[], str | None] = attrs.field(default=lambda: None)
     """The state of the language model; None where there is none in this service."""

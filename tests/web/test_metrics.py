@@ -116,6 +116,8 @@ async def test_rest_interactions_pool_and_service(house: House) -> None:
     assert value(found, "alphapy_event_budget_limit") == 1000
     assert value(found, "alphapy_dead_letters_parked_total") == 0
     assert value(found, "alphapy_dead_letters_stored") == 0
+    assert value(found, "alphapy_log_behind", shard="0") == 4
+    assert value(found, "alphapy_log_open", shard="0") == 2
     assert value(found, "alphapy_router_misjudged_total", feature="greeter") == 6
     assert value(found, "alphapy_dead_letters_dropped_total") == 0
     assert value(found, "alphapy_guilds") == 3
