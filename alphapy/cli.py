@@ -45,11 +45,11 @@ It is configured by the environment, or by a .env file in the working directory.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    declared = parser()
+    options = declared.parse_args(arguments)
     command: Callable[[argparse.Namespace], int] | None = getattr(options, "command", None)
     if command is None:
-        parser.print_help()
+        declared.print_help()
         return 0
     try:
         return command(options)
@@ -61,15 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
+    root = argparse.ArgumentParser(
         prog="alphapy",
         description="Alphapy, a Discord bot service: nothing is lost, nothing happens twice.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"Alphapy {VERSION} — {CODENAME}")
-    commands = parser.add_subparsers(title="commands", metavar="")
+    root.add_argument("--version", action="version", version=f"Alphapy {VERSION} — {CODENAME}")
+    commands = root.add_subparsers(title="commands", metavar="")
 
     run = commands.add_parser(
         "run",
@@ -92,8 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         help="list the variables of the environment",
         description="Prints every variable that Alphapy reads: its name, its default and its meaning.",
     )
+    config.add_argument("--markdown", action="store_true", help="as the table in docs/operations.md")
     config.set_defaults(command=_config)
-    return parser
+    return root
 
 
 def _sandbox_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -165,8 +167,13 @@ def _sandbox(options: argparse.Namespace) -> int:
     return trio.run(demo if options.demo else launcher.sandbox, plan)
 
 
-def _config(_options: argparse.Namespace) -> int:
+def _config(options: argparse.Namespace) -> int:
+    if options.markdown:
+        print("| variable | default | meaning |\n|---|---|---|")
     for variable in describe():
         default = "required" if variable.required else (variable.default or "—")
-        print(f"{variable.name:<36} {default:<32} {variable.meaning}")
+        if options.markdown:
+            print(f"| `{variable.name}` | {default} | {variable.meaning} |")
+        else:
+            print(f"{variable.name:<36} {default:<32} {variable.meaning}")
     return 0

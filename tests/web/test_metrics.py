@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -130,3 +131,13 @@ def test_buckets_are_cumulative() -> None:
     found = buckets(HistogramSnapshot(BOUNDS, counts, 1.0))
     assert found[:3] == [("0.0005", 0.0), ("0.001", 1.0), ("0.0025", 3.0)]
     assert found[-1] == ("+Inf", float(sum(counts)))
+
+
+async def test_the_operators_page_names_only_figures_that_exist(house: House) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    families = await scraped(house)
+    named = set(re.findall(r"\balphapy_[a-z_]+\b", page))
+    assert len(named) > 10
+    for name in named:
+        family = families[name.removesuffix("_total")]
+        assert (family.type == "counter") is name.endswith("_total"), name
