@@ -322,6 +322,7 @@ class Service:
             guild_count=lambda: self.guilds.count,
             guild_name=self._name_of,
             gateway_ready=lambda: self.gateway_ready,
+            unhealthy=self.registry.unhealthy,
             settings_loaded=lambda: self.settings_loaded,
             stopping=lambda: self.stopping,
             security=Security.of(self.config),
