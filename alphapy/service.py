@@ -104,15 +104,7 @@ class Service:
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.outside = wings.outside
         self.dsn = wings.dsn
-        self.admins = GuildAdmins(
-            Surroundings(
-                guilds=self.guilds,
-                members=self.calls,
-                is_owner=self.owners.is_owner,
-                admin_role_ids=config.admin_role_ids,
-                guilds_arrived=lambda: self.gateway_ready,
-            )
-        )
+        self.admins = self._admins()
         self.budget = Budget(EVENT_BUDGET)
         self.progress = Progress(StoredProgress(wings.pool), wings.rng, wings.waypoints)
         letters = StoredDeadLetters(wings.pool, self.progress)
@@ -337,6 +329,17 @@ class Service:
                 main_guild_id=GuildId(self.config.main_guild_id) if self.config.main_guild_id else None,
                 public_stats=self.config.public_stats,
             ),
+        )
+
+    def _admins(self) -> GuildAdmins:
+        return GuildAdmins(
+            Surroundings(
+                guilds=self.guilds,
+                members=self.calls,
+                is_owner=self.owners.is_owner,
+                admin_role_ids=self.config.admin_role_ids,
+                guilds_arrived=lambda: self.gateway_ready,
+            )
         )
 
     def _outbox(self) -> Outbox:
