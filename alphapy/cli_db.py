@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import psycopg
 
 from alphapy.config import Config
 
@@ -221,6 +220,8 @@ def _on_database(action: Callable[[Target, argparse.Namespace], int]) -> Callabl
     """A command that works on the configured database, or on the embedded one."""
 
     def command(options: argparse.Namespace) -> int:
+        import psycopg
+
         from alphapy.storage.dsn import redacted
         from alphapy.storage.embedded import embedded_postgres
         from alphapy.storage.errors import StorageError

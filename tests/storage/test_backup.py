@@ -99,7 +99,7 @@ def test_scenario_21_everything_is_there_again(filled: str, empty_database_url: 
     assert value(empty_database_url, defined) == value(filled, defined)
 
 
-@settings(max_examples=3, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=2, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(palette=PALETTES)
 def test_any_value_comes_back(
     databases: Databases, template: str, tmp_path: Path, palette: Mapping[str, Any]
