@@ -59,6 +59,7 @@ class Scene:
     town: Town
     ground: Ground
     sandbox: Sandbox
+    bot: Bot
     stranger: list[int]
     """Channels of a guild without the bot."""
 
@@ -173,7 +174,7 @@ async def scene(ground: Ground, folder: Path) -> AsyncIterator[Scene]:
         nursery.start_soon(bot.keep_running)
         await town.world.feed.wait_until(lambda: town.online and town.registered)
         await trio.sleep(SETTLE)
-        yield Scene(town=town, ground=ground, sandbox=sandbox, stranger=_strange_guild(town))
+        yield Scene(town=town, ground=ground, sandbox=sandbox, bot=bot, stranger=_strange_guild(town))
         bot.kill()
         await bot.wait_killed()
         bot.end_all()

@@ -34,14 +34,20 @@ log = logging.getLogger("alphapy.web")
 CONNECTIONS: Final = 1000
 """Connections of all clients together."""
 
-OF_ONE_ADDRESS: Final = 128
+OF_ONE_ADDRESS: Final = 64
 """Connections of one address, unless there are proxies in front, behind whose addresses everybody is."""
 
 BACKLOG: Final = 1024
 """Connections that the system holds until they are accepted."""
 
 AT_ONCE: Final = 64
-"""Connections that are accepted before others get their turn."""
+"""Connections that are looked at before others get their turn."""
+
+ADMITTED_AT_ONCE: Final = 4
+"""How many of them may come in: the first request of each costs some milliseconds."""
+
+BREATH: Final = 0.005
+"""Seconds until accepting goes on after a crowd came in or somebody was refused: a flood comes in batches."""
 
 RECOVERY: Final = 0.1
 """Seconds until accepting is tried again after the system had no room for another connection."""
@@ -131,6 +137,7 @@ async def _accept(
     """Take in whoever calls, some at a time, as long as this is not cancelled."""
     while True:
         await trio.lowlevel.wait_readable(listener)
+        refused, admitted = door.refused, 0
         for _ in range(AT_ONCE):
             try:
                 connection, address = listener.accept()
@@ -145,10 +152,15 @@ async def _accept(
                 )
                 await trio.sleep(RECOVERY)
                 break
-            if door.enter(address[0]):
-                nursery.start_soon(_converse, connection, address[0], door, serve)
-            else:
+            if not door.enter(address[0]):
                 connection.close()
+                continue
+            nursery.start_soon(_converse, connection, address[0], door, serve)
+            admitted += 1
+            if admitted == ADMITTED_AT_ONCE:
+                break
+        if admitted == ADMITTED_AT_ONCE or door.refused > refused:
+            await trio.sleep(BREATH)
 
 
 async def _converse(connection: socket.socket, address: str, door: Door, serve: partial[TCPServer]) -> None:
