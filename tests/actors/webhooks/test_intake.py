@@ -12,11 +12,15 @@ from alphapy.gateway.rest.errors import DiscordErrorKind
 from alphapy.storage import webhook_receipts
 from tests.support.actors import running
 from tests.support.clock import FakeClock
+from tests.support.outage import outage
 from tests.support.waiting import wait_until
 from tests.web.neighbours import ADMIN, MEMBER, Neighbours, direct
 
 if TYPE_CHECKING:
+    import pytest
+
     from alphapy.storage.pool import Pool
+    from tests.support.postgres import Databases
 
 
 def spec(pool: Pool, around: Neighbours, clock: FakeClock, *, first: float = 60.0) -> ChildSpec:
@@ -55,6 +59,31 @@ async def test_a_discord_that_is_away_is_no_crash(pool: Pool) -> None:
         )
         health = registry.find(INTAKE)
         assert health is not None
+        assert health.failed == 0
+
+
+async def test_more_messages_than_can_be_sent_at_once_wait(pool: Pool) -> None:
+    around = Neighbours(hangs=True)
+    async with running(process_webhook_intake=spec(pool, around, FakeClock())) as registry:
+        registry.tell(INTAKE, told("first"))
+        registry.tell(INTAKE, told("second"))
+        await wait_until(
+            lambda: (h := registry.find(INTAKE)) is not None and h.processed >= 3, what="a retry"
+        )
+        assert (health := registry.find(INTAKE)) is not None
+        assert (health.failed, health.children) == (0, 1)
+
+
+async def test_a_clean_up_without_a_database_is_no_crash(
+    pool: Pool, databases: Databases, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(process_webhook_intake=spec(pool, Neighbours(), FakeClock())) as registry:
+        async with outage(databases, database_url):
+            registry.tell(INTAKE, PruneTick())
+            await wait_until(
+                lambda: "receipts_prune_failed" in {r.__dict__.get("event") for r in caplog.records}
+            )
+        assert (health := registry.find(INTAKE)) is not None
         assert health.failed == 0
 
 
