@@ -1,7 +1,7 @@
-"""What an admin may write: lists out of texts, checked configs, and changes of a rule (spec/moderation.md 2.3).
+"""What an admin may write: lists out of texts, checked configs, and changes of a rule.
 
 Writing is strict where reading is tolerant: what is out of range is refused with a :class:`Rejected` that
-says what to do.
+says what to do (spec/moderation.md 2.3).
 """
 
 from __future__ import annotations
@@ -319,8 +319,8 @@ def config_changes(kind: RuleKind, options: Mapping[str, Any]) -> dict[str, Any]
         key = _OPTION_KEYS.get(option, option)
         if option in _ACTION_OPTIONS or key not in CONFIG_KEYS[kind]:
             continue
-        value = split_words(value) if key == "words" and isinstance(value, str) else value
-        changes[key] = _CHECKS[key](key, value)
+        given = split_words(value) if key == "words" and isinstance(value, str) else value
+        changes[key] = _CHECKS[key](key, given)
         if key in {"words", "patterns"} and not changes[key]:
             raise Rejected(f"At least one of the {key} is needed.", f"no {key}")
     return changes

@@ -8,13 +8,16 @@ user name, a backslash is a slash, ``%61`` is a letter, letters of other scripts
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import attrs
 import idna
 
 from alphapy.pure.automod.normalise import clean, fold, looks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SCHEME = re.compile(r"https?:(?://|\\\\|/\\|\\/)[/\\]*", re.IGNORECASE)
 _AUTHORITY = re.compile(r"[^\s/\\?#<>()\[\]\"'`|*]*")

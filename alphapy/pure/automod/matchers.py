@@ -1,4 +1,4 @@
-"""One matcher for each kind of rule (spec/moderation.md 5.3). Adding a kind: one class, one line in ``_BY_KIND``.
+"""One matcher for each kind of rule (spec/moderation.md 5.3). A new kind: a class, a line in ``_BY_KIND``.
 
 A matcher is made of a stored config and never fails on it; :func:`matcher_for` gives None where the rule can
 never match, which makes it degraded.
@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 from typing_extensions import override
@@ -28,9 +28,11 @@ from alphapy.pure.automod.normalise import (
     views,
 )
 from alphapy.pure.automod.rules import RuleKind, StoredRule, real, switched_on, texts, whole
-from alphapy.pure.automod.windows import Count
 from alphapy.pure.matching import Alternation, Pattern, PatternRefused, compile_pattern, without_surrogates
 from alphapy.pure.text import cut
+
+if TYPE_CHECKING:
+    from alphapy.pure.automod.windows import Count
 
 MOST_WORDS = 500
 MOST_PATTERNS = 20

@@ -35,9 +35,9 @@ _TRICKY = re.compile(
 """What may look like a Latin letter, or stand above or below one. Without it a text looks like what it is."""
 
 _PLAIN = {
-    number: bare
+    number: base
     for number in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))
-    if (bare := unicodedata.normalize("NFD", chr(number))[0].translate(BARE)) != chr(number)
+    if (base := unicodedata.normalize("NFD", chr(number))[0].translate(BARE)) != chr(number)
 }
 """Letters of the Latin script without their accents."""
 

@@ -4,14 +4,14 @@ Most messages break no rule. For them the whole cost is one search with one auto
 patterns of all rules, and a few comparisons of numbers (bench/automod.py). Only where the search finds
 something are the rules asked one by one, in their order: the first that matches wins.
 
-The one search is an alternation on RE2, not ``RE2::Set``: a set answers nothing when its automaton outgrows its
-memory, an alternation falls back to a slower search that is always right.
+The one search is an alternation on RE2, not ``RE2::Set``: a set answers nothing when its automaton outgrows
+its memory, an alternation falls back to a slower search that is always right.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -19,6 +19,9 @@ from alphapy.pure.automod.matchers import BadWords, Evidence, Matcher, Subject, 
 from alphapy.pure.automod.normalise import SPACED_PATTERN
 from alphapy.pure.automod.rules import DEFAULT_POLICY, RuleKind, StoredRule, real
 from alphapy.pure.matching import Alternation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 SPELLED_PATTERN = r"[a-z][0134578$]|[0134578$][a-z]"
 """A digit, or a dollar sign, next to a letter: it may stand for one."""

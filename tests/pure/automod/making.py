@@ -13,19 +13,19 @@ SPAM = {"frequency": "spam", "duplicate": "spam", "caps": "spam"}
 
 
 def rule(
-    kind: str, /, *, id: int = 1, severity: int = 1, action: str | None = "delete", **config: Any
+    kind: str, /, *, number: int = 1, severity: int = 1, action: str | None = "delete", **config: Any
 ) -> StoredRule:
     """A stored rule of a kind, or of any other type as it is."""
     rule_type = CONTENT.get(kind) or SPAM.get(kind) or kind
     marker = {"content_type": kind} if kind in CONTENT else {"spam_type": kind} if kind in SPAM else {}
     return StoredRule(
-        id=id,
-        name=f"rule {id}",
+        id=number,
+        name=f"rule {number}",
         rule_type=rule_type,
         enabled=True,
         config={**marker, **config},
         is_premium=False,
-        action_id=id,
+        action_id=number,
         action_type=action,
         action_config={},
         severity=severity,

@@ -215,12 +215,12 @@ MESSAGES = [line.strip() for text in ORDINARY.values() for line in text.splitlin
 EVERYTHING = RuleSet(
     (
         WORDS,
-        rule("bad_words", id=2, match="word", words=list(LISTED)),
-        rule("links", id=3),
-        rule("regex", id=4, patterns=[r"\bfree\s+nitro\b", r"(?:steam|disc[o0]rd)[a-z]*\.(?:ru|xyz)", r"t\.me/\w+"]),
-        rule("caps", id=5),
-        rule("mentions", id=6),
-        rule("bad_words", id=7, words=["ass hole", "retard", "spast", "hurensohn", "piç", "siktir", "tyfus", "hoer"]),
+        rule("bad_words", number=2, match="word", words=list(LISTED)),
+        rule("links", number=3),
+        rule("regex", number=4, patterns=[r"\bfree\s+nitro\b", r"(?:steam|disc[o0]rd)[a-z]*\.(?:ru|xyz)"]),
+        rule("caps", number=5),
+        rule("mentions", number=6),
+        rule("bad_words", number=7, words=["ass hole", "retard", "spast", "hurensohn", "piç", "siktir", "tyfus"]),
     ),
     premium=True,
 )  # fmt: skip
