@@ -8,13 +8,14 @@ from typing_extensions import override
 
 from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
+from alphapy.actors.operational_events import manifest as operational_events
 from alphapy.actors.settings import manifest as settings
 from alphapy.actors.status import manifest as status
 
 if TYPE_CHECKING:
     from alphapy.actors.feature import Feature, Wiring
 
-BUILDERS = (settings.build, status.build, custom_commands.build)
+BUILDERS = (operational_events.build, settings.build, status.build, custom_commands.build)
 """One for each feature. An actor may tell, to its very end, those of the features before its own."""
 
 

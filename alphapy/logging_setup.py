@@ -1,8 +1,10 @@
 """Structured logs: one JSON object a line on standard error or out, with the fields of the event.
 
 A line never exceeds 8 KiB (spec/operations.md 8). Messages are constant sentences; what varies goes into
-``extra``, so that lines can be counted by ``event``. Secrets cannot appear because they are
-:class:`~alphapy.environment.Secret`; as a second line of defence, known secret values are masked.
+``extra``, so that lines can be counted by ``event``; the request, the trace and the guild that a task is
+about are added to each of its lines (:mod:`alphapy.pure.log_context`). Secrets cannot appear because they are
+:class:`~alphapy.environment.Secret`; as a second line of defence, known secret values, and what has the shape
+of one, are masked (:mod:`alphapy.pure.masking`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import attrs
 from typing_extensions import override
 
 from alphapy.environment import ConfigError, Secret
+from alphapy.pure.log_context import log_context
+from alphapy.pure.masking import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,8 +42,6 @@ _CUTS = (1500, 300, 30)
 
 _FILE_BYTES = 5 * 1024 * 1024
 _FILES_KEPT = 3
-_SHORTEST_MASKED = 6
-"""Secrets shorter than this are not searched for: they would mask ordinary words."""
 
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
     "message",
@@ -53,9 +55,7 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        long_enough = {secret for secret in secrets if len(secret) >= _SHORTEST_MASKED}
-        as_json = {json.dumps(secret, ensure_ascii=False)[1:-1] for secret in long_enough}
-        self._secrets = tuple(sorted(long_enough | as_json, key=len, reverse=True))
+        self._masked = Mask(secrets)
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -64,6 +64,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
+            **log_context(),
         }
         entry.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
         if record.exc_info and record.exc_info[0] is not None:
@@ -89,11 +90,6 @@ class JsonFormatter(logging.Formatter):
         text = self._masked(str(value))
         return text[-limit:] if "Traceback (most recent" in text else text[:limit]
 
-    def _masked(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        return text
-
 
 def set_up_logging(config: Config) -> None:
     """Send every record of the process to standard output, and to ``LOG_FILE`` where it is set.
@@ -101,7 +97,7 @@ def set_up_logging(config: Config) -> None:
     What ends the process unforeseen is logged as well, masked. Raises ConfigError where the file cannot be
     written.
     """
-    formatter = JsonFormatter(_secrets(config))
+    formatter = JsonFormatter(secrets_of(config))
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
     if config.log_file is not None:
         handlers.append(_file(config.log_file))
@@ -129,7 +125,7 @@ def _log_crash(kind: type[BaseException], error: BaseException, traceback: Trace
     log.critical("the process ends unforeseen", exc_info=(kind, error, traceback), extra={"event": "crash"})
 
 
-def _secrets(config: Config) -> list[str]:
+def secrets_of(config: Config) -> list[str]:
     """Every secret's value, and the passwords within those that are addresses."""
     values = (getattr(config, field.name) for field in attrs.fields(type(config)))
     found = [value.reveal() for value in values if isinstance(value, Secret)]

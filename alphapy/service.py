@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from alphapy.actors.aside import SetAside
-from alphapy.actors.dead_letters import DeadLetterDesk, StoredDeadLetters
+from alphapy.actors.dead_letters.desk import DeadLetterDesk
+from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.effects.messages import Sweep
 from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
 from alphapy.actors.effects.sweeper import Sweeper
@@ -39,8 +40,10 @@ from alphapy.gateway.opcodes import ALPHAPY_INTENTS
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
 from alphapy.gateway.shards import ShardPlan, Shards
+from alphapy.logging_setup import secrets_of
 from alphapy.pure.clock import Clock
 from alphapy.pure.ids import ChannelId, GuildId
+from alphapy.pure.masking import Mask
 from alphapy.storage import migrate
 from alphapy.storage import settings as settings_storage
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
@@ -88,14 +91,15 @@ class Service:
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.budget = Budget(EVENT_BUDGET)
         self.progress = Progress(StoredProgress(wings.pool), wings.rng, wings.waypoints)
+        letters = StoredDeadLetters(wings.pool, self.progress)
         self.registry = Registry(
-            dead_letters=StoredDeadLetters(wings.pool, self.progress),
+            dead_letters=letters,
             budget=self.budget,
             rng=wings.rng,
             outages=(DatabaseUnavailable, DatabaseBusy),
         )
         self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, wings.waypoints)
-        self.dead_letters = DeadLetterDesk(wings.pool, self.registry)
+        self.dead_letters = DeadLetterDesk(wings.pool, self.registry, letters)
         self.aside = SetAside(self.progress, self.registry, room_below=self.budget.share // 2)
         self.journal = JournalKit(
             pool=wings.pool,
@@ -108,6 +112,7 @@ class Service:
         self.interactions = InteractionLog(wings.pool)
         self.settings = SettingsBoard(setting_registry(llm_provider=config.llm_provider), self.registry)
         self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
+        self.mask = Mask(secrets_of(config))
         self.port = 0
         self.stopping = False
         self.settings_loaded = False
@@ -180,6 +185,7 @@ class Service:
             owners=self.owners,
             catalogue=catalogue,
             info=self.info,
+            mask=self.mask,
         )
 
     async def load_settings(self) -> None:

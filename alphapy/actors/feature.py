@@ -26,6 +26,7 @@ from alphapy.gateway.events import Event
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.pure.clock import Clock
+from alphapy.pure.masking import Mask
 from alphapy.storage.pool import Pool
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class GatewayEvent:
     shard_id: int
     session_id: str
     seq: int
+    letter: int = 0
+    """The number of the dead letter that it is told from, which goes with what is done because of it."""
 
 
 def guild_actor(guild_id: GuildId, feature: str) -> Address:
@@ -144,3 +147,5 @@ class Wiring:
     owners: Owners
     catalogue: Catalogue
     info: ServiceInfo
+    mask: Mask
+    """Takes known secrets, and what looks like one, out of text that is recorded or shown."""

@@ -23,6 +23,7 @@ from alphapy.actors.effects.verbs import Verb
 from alphapy.actors.kernel.progress import ActorProgress, Progress
 from alphapy.actors.kernel.waypoints import Waypoint, Waypoints
 from alphapy.pure.clock import Clock
+from alphapy.storage import deadletters
 from alphapy.storage import effects as effect_storage
 from alphapy.storage import sessions as session_storage
 from alphapy.storage.pool import Pool
@@ -107,10 +108,16 @@ class Journal:
         last = ActorProgress.last(events)
         kit = self._kit
 
+        # A dead letter that is told again goes with what is done about it, and does nothing where it is gone.
+        letters = [number for event in events if (number := getattr(event, "letter", 0))]
+
         async def write(tx: Transaction) -> list[Effect] | None:
             if last is not None:
                 row = session_storage.ProgressRow(self._guild_id, self._feature, last.session_id, last.seq)
                 if not await session_storage.advance(tx, row):
+                    return None
+            for number in letters:
+                if not await deadletters.discard(tx, number):
                     return None
             recorded = await effect_storage.record(
                 tx, self._guild_id, self._feature, drafts, now=kit.clock.now()

@@ -9,7 +9,9 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from alphapy.pure.custom_commands import MAX_COMMANDS, CustomCommand, Draft
+import attrs
+
+from alphapy.pure.custom_commands import MAX_COMMANDS, CustomCommand, Draft, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +23,9 @@ _COLUMNS = """
     id, name, trigger_type, trigger_value, response, coalesce(enabled, true), coalesce(case_sensitive, false),
     coalesce(delete_trigger, false), coalesce(reply_to_user, true), coalesce(uses, 0), created_by,
     CASE WHEN isfinite(updated_at) AND updated_at > 'epoch'
-         THEN (extract(epoch FROM updated_at) * 1000)::bigint ELSE 0 END
+         THEN (extract(epoch FROM updated_at) * 1000)::bigint ELSE 0 END,
+    CASE WHEN created_at BETWEEN '0001-01-02' AND '9999-12-30' THEN created_at END,
+    CASE WHEN updated_at BETWEEN '0001-01-02' AND '9999-12-30' THEN updated_at END
 """
 
 
@@ -55,9 +59,11 @@ async def add(
     await tx.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"custom_commands:{guild_id}",)
     )
-    count = await tx.fetch_value("SELECT count(*) FROM custom_commands WHERE guild_id = %s", (guild_id,))
-    if count >= MAX_COMMANDS:
+    commands = await load(tx, guild_id)
+    if len(commands) >= MAX_COMMANDS:
         return NotAdded.FULL
+    if named(commands, draft.name) is not None:
+        return NotAdded.NAME_TAKEN
     row = await tx.fetch_one(
         f"""
         INSERT INTO custom_commands (guild_id, name, trigger_type, trigger_value, response, case_sensitive,
@@ -102,20 +108,51 @@ async def edit(
     return NotEdited.GONE if row is None else _command(row)
 
 
+async def find(tx: Transaction, guild_id: GuildId, name: str) -> CustomCommand | None:
+    """The command that somebody means by a name, in whatever case it is stored; its row is locked."""
+    found = named(await load(tx, guild_id), name)
+    if found is None:
+        return None
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM custom_commands WHERE guild_id = %s AND id = %s FOR UPDATE",  # noqa: S608
+        (guild_id, found.id),
+    )
+    return None if row is None else _command(row)
+
+
 async def toggle(tx: Transaction, guild_id: GuildId, name: str) -> CustomCommand | None:
     """Flip ``enabled`` in one step; None where there is no such command."""
+    found = await find(tx, guild_id, name)
+    return (
+        None if found is None else await store(tx, guild_id, attrs.evolve(found, enabled=not found.enabled))
+    )
+
+
+async def store(tx: Transaction, guild_id: GuildId, command: CustomCommand) -> CustomCommand | None:
+    """Make a stored command be this one, all but its name and its uses; None where it is gone."""
     row = await tx.fetch_one(
         f"""
-        UPDATE custom_commands SET enabled = NOT coalesce(enabled, true), updated_at = clock_timestamp()
-        WHERE guild_id = %s AND name = %s RETURNING {_COLUMNS}
+        UPDATE custom_commands SET trigger_type = %s, trigger_value = %s, response = %s, enabled = %s,
+               case_sensitive = %s, delete_trigger = %s, reply_to_user = %s, updated_at = clock_timestamp()
+        WHERE guild_id = %s AND id = %s RETURNING {_COLUMNS}
         """,  # noqa: S608 - constants
-        (guild_id, name),
+        (
+            command.trigger_type,
+            command.trigger,
+            command.response,
+            command.enabled,
+            command.case_sensitive,
+            command.delete_trigger,
+            command.reply_to_user,
+            guild_id,
+            command.id,
+        ),
     )
     return None if row is None else _command(row)
 
 
 async def delete(tx: Transaction, guild_id: GuildId, command_id: int) -> str | None:
-    """Delete a command; returns its name, or None where there is no such command."""
+    """Delete a command by its id; returns its name, or None where there is no such command."""
     row = await tx.fetch_one(
         "DELETE FROM custom_commands WHERE guild_id = %s AND id = %s RETURNING name", (guild_id, command_id)
     )
@@ -161,5 +198,7 @@ def _command(row: tuple[object, ...]) -> CustomCommand:
         "uses",
         "created_by",
         "revision",
+        "created_at",
+        "updated_at",
     )
     return CustomCommand(**dict(zip(names, row, strict=True)))  # type: ignore[arg-type]

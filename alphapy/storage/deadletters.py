@@ -1,7 +1,7 @@
 """Queries of ``dead_letters``: messages that crashed their actor twice and were set aside.
 
 Bounded: :func:`prune` keeps the newest letters only, so that a message that can never be handled cannot fill
-the disk.
+the disk. Letters are of all guilds, since they are the operator's.
 """
 
 from __future__ import annotations
@@ -110,16 +110,46 @@ async def headlines(tx: Transaction, limit: int) -> list[Headline]:
     ]
 
 
+async def page(
+    tx: Transaction, limit: int, *, before: int | None = None, address: str | None = None
+) -> list[ParkedLetter]:
+    """The newest letters, newest first: older than number ``before``, of one actor where it is named."""
+    rows = await tx.fetch_all(
+        """
+        SELECT id, address, guild_id, message_type, message, error, traceback, attempts, created_at
+        FROM dead_letters
+        WHERE (%(before)s::bigint IS NULL OR id < %(before)s)
+          AND (%(address)s::text IS NULL OR address = %(address)s)
+        ORDER BY id DESC LIMIT %(limit)s
+        """,
+        {"before": before, "address": address, "limit": limit},
+    )
+    return [_parked(row) for row in rows]
+
+
 async def find(tx: Transaction, number: int) -> ParkedLetter | None:
-    """One letter, locked until the transaction ends; None where it is gone, or being worked on."""
+    """One letter; None where it is gone."""
     row = await tx.fetch_one(
         """
         SELECT id, address, guild_id, message_type, message, error, traceback, attempts, created_at
-        FROM dead_letters WHERE id = %s FOR UPDATE SKIP LOCKED
+        FROM dead_letters WHERE id = %s
         """,
         (number,),
     )
     return None if row is None else _parked(row)
+
+
+async def failed_again(tx: Transaction, number: int, letter: Letter) -> bool:
+    """Note that a letter was told again, and crashed its actor again; False where it is gone."""
+    return (
+        await tx.execute(
+            """
+            UPDATE dead_letters SET error = %s, traceback = %s, attempts = attempts + %s WHERE id = %s
+            """,
+            (letter.error, letter.traceback, letter.attempts, number),
+        )
+        == 1
+    )
 
 
 async def discard(tx: Transaction, number: int) -> bool:
@@ -127,13 +157,19 @@ async def discard(tx: Transaction, number: int) -> bool:
     return await tx.execute("DELETE FROM dead_letters WHERE id = %s", (number,)) == 1
 
 
-async def count(tx: Transaction) -> int:
-    """How many letters there are."""
-    return int(await tx.fetch_value("SELECT count(*) FROM dead_letters"))
+async def discard_all(tx: Transaction, address: str) -> int:
+    """Throw every letter of one actor away; how many there were."""
+    return await tx.execute("DELETE FROM dead_letters WHERE address = %s", (address,))
 
 
-async def prune(tx: Transaction, *, keep: int = KEPT) -> int:
-    """Delete the oldest letters beyond ``keep``, at most ``PRUNED_AT_ONCE``; how many were deleted."""
+async def count(tx: Transaction, address: str | None = None) -> int:
+    """How many letters there are, of one actor where there is an address."""
+    query = "SELECT count(*) FROM dead_letters WHERE %(address)s::text IS NULL OR address = %(address)s"
+    return int(await tx.fetch_value(query, {"address": address}))
+
+
+async def prune(tx: Transaction, *, keep: int | None = None) -> int:
+    """Delete the oldest letters beyond ``keep`` (``KEPT``), at most ``PRUNED_AT_ONCE``; how many."""
     return await tx.execute(
         """
         DELETE FROM dead_letters WHERE id IN (
@@ -141,7 +177,7 @@ async def prune(tx: Transaction, *, keep: int = KEPT) -> int:
             LIMIT least(%s, greatest(0, (SELECT count(*) FROM dead_letters) - %s))
         )
         """,
-        (PRUNED_AT_ONCE, keep),
+        (PRUNED_AT_ONCE, KEPT if keep is None else keep),
     )
 
 

@@ -6,6 +6,7 @@ changes.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -18,15 +19,39 @@ if TYPE_CHECKING:
     from alphapy.pure.ids import GuildId
     from alphapy.storage.transaction import Transaction
 
+_HISTORY = """
+    id, scope, key, old_value::text, new_value::text, value_type, changed_by,
+    CASE WHEN changed_at BETWEEN '0001-01-02' AND '9999-12-30' THEN changed_at END, change_type
+"""
+
 
 @attrs.frozen
 class SettingWrite:
-    """What one key shall hold; ``value`` None clears the override."""
+    """What one key shall hold; ``value`` None clears the override.
+
+    ``is_rollback`` says so in the history, whatever was there before; such a write never clears.
+    """
 
     scope: str
     key: str
     value_type: str
     value: Any
+    is_rollback: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class HistoryEntry:
+    """One row of ``settings_history``; None where it holds no value, or JSON null."""
+
+    id: int
+    scope: str
+    key: str
+    old_value: object
+    new_value: object
+    value_type: str | None
+    changed_by: int | None
+    changed_at: datetime | None
+    change_type: str
 
 
 async def load_all(tx: Transaction) -> list[tuple[int, str, str, object]]:
@@ -49,6 +74,46 @@ def _decoded(text: str) -> object:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return UNDECODABLE
+
+
+async def history(
+    tx: Transaction, guild_id: GuildId, *, scope: str | None = None, key: str | None = None, limit: int
+) -> list[HistoryEntry]:
+    """The newest ``limit`` changes of a guild's settings, newest first; only of a scope, only of a key."""
+    rows = await tx.fetch_all(
+        f"""
+        SELECT {_HISTORY} FROM settings_history
+        WHERE guild_id = %(guild_id)s
+          AND (%(scope)s::text IS NULL OR scope = %(scope)s) AND (%(key)s::text IS NULL OR key = %(key)s)
+        ORDER BY changed_at DESC NULLS LAST, id DESC LIMIT %(limit)s
+        """,  # noqa: S608 - constants
+        {"guild_id": guild_id, "scope": scope, "key": key, "limit": limit},
+    )
+    return [_entry(row) for row in rows]
+
+
+async def history_entry(tx: Transaction, guild_id: GuildId, entry_id: int) -> HistoryEntry | None:
+    """One change of a guild's settings; None where this guild has none of this number."""
+    row = await tx.fetch_one(
+        f"SELECT {_HISTORY} FROM settings_history WHERE guild_id = %s AND id = %s",  # noqa: S608 - constants
+        (guild_id, entry_id),
+    )
+    return None if row is None else _entry(row)
+
+
+def _entry(row: tuple[Any, ...]) -> HistoryEntry:
+    entry_id, scope, key, old, new, value_type, changed_by, changed_at, change_type = row
+    return HistoryEntry(
+        id=entry_id,
+        scope=scope,
+        key=key,
+        old_value=None if old is None else _decoded(old),
+        new_value=_decoded(new),
+        value_type=value_type,
+        changed_by=changed_by,
+        changed_at=changed_at,
+        change_type=change_type,
+    )
 
 
 async def write(tx: Transaction, guild_id: GuildId, change: SettingWrite, *, changed_by: int | None) -> bool:
@@ -74,7 +139,7 @@ async def write(tx: Transaction, guild_id: GuildId, change: SettingWrite, *, cha
             (guild_id, change.scope, change.key),
         )
     else:
-        change_type = "created" if row is None else "updated"
+        change_type = "rollback" if change.is_rollback else "created" if row is None else "updated"
         await tx.execute(
             """
             INSERT INTO bot_settings (guild_id, scope, key, value, value_type, updated_by, updated_at)

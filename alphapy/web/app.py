@@ -17,18 +17,21 @@ from quart import g, request
 from quart_trio import QuartTrio
 from typing_extensions import override
 
-from alphapy.web import auth, errors, health, metrics, tree
+from alphapy.web import errors, health, metrics, tree
+from alphapy.web.auth.operators import Doorkeeper, guard
 from alphapy.web.census import Census
 from alphapy.web.connection import Connection
 from alphapy.web.console import pages
 from alphapy.web.errors import ApiError
 from alphapy.web.probe import DatabaseProbe
+from alphapy.web.routing.mount import mount
 
 if TYPE_CHECKING:
     from quart.ctx import RequestContext
     from quart.typing import ResponseReturnValue, ResponseTypes
     from quart.wrappers import Request
 
+    from alphapy.web.routing.route import Route
     from alphapy.web.sources import Sources
 
 log = logging.getLogger("alphapy.web")
@@ -113,6 +116,15 @@ async def _finish_websocket(response: ResponseTypes | None) -> ResponseTypes | N
     return response
 
 
+def routes(sources: Sources, census: Census, probe: DatabaseProbe) -> tuple[Route, ...]:
+    """Every declared route, by area."""
+    return (
+        *health.routes(sources, probe),
+        *tree.routes(sources, census),
+        *metrics.routes(sources, census),
+    )
+
+
 def build_app(sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> QuartTrio:
     """The application that serves every route. Handlers get ``handler_seconds``."""
     app = WebApp(sources, handler_seconds=handler_seconds)
@@ -124,9 +136,7 @@ def build_app(sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> 
     app.after_websocket(_finish_websocket)
     probe = DatabaseProbe(sources)
     census = Census(sources.actors)
-    door = auth.guard(sources)
-    app.register_blueprint(health.blueprint(sources, probe))
-    app.register_blueprint(tree.blueprint(sources, census, door))
-    app.register_blueprint(metrics.blueprint(sources, census, door))
+    door = guard(sources)
+    mount(app, routes(sources, census, probe), Doorkeeper(door))
     app.register_blueprint(pages.blueprint(sources, census, probe, door))
     return app

@@ -6,6 +6,9 @@ other. If the one who does it is cancelled (the client went away), the next take
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Hashable
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
@@ -14,6 +17,7 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 SHARE = 0.05
@@ -62,3 +66,23 @@ class Shared(Generic[T]):
                 self._flight = None
             flight.landed.set()
         return result
+
+
+class SharedByKey(Generic[K, T]):
+    """One piece of work for each key; forgotten when nobody wants it any more."""
+
+    def __init__(self, work: Callable[[K], Awaitable[T]]) -> None:
+        self._work = work
+        self._works: dict[K, Shared[T]] = {}
+        self._callers: Counter[K] = Counter()
+
+    async def get(self, key: K) -> T:
+        """The result for this key; raises what the work raises."""
+        shared = self._works.setdefault(key, Shared(partial(self._work, key)))
+        self._callers[key] += 1
+        try:
+            return await shared.get()
+        finally:
+            self._callers[key] -= 1
+            if not self._callers[key]:
+                del self._callers[key], self._works[key]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import attrs
 import psycopg
-from quart import Blueprint, Response
 
 from alphapy.actors.status.messages import HEALTH_HISTORY, RecordHealth
 from alphapy.storage import health as storage
 from alphapy.storage.errors import StorageError
-from alphapy.web.encoding import json_response, query_text, whole_number
+from alphapy.web.auth.caller import Access
+from alphapy.web.encoding import query_text, whole_number
 from alphapy.web.errors import UNAVAILABLE, invalid, request_id
+from alphapy.web.routing.fields import Clamped, UtcTime
+from alphapy.web.routing.route import Call, Reply, Route
 
 if TYPE_CHECKING:
     from alphapy.web.probe import DatabaseProbe
@@ -23,8 +25,87 @@ if TYPE_CHECKING:
 log = logging.getLogger("alphapy.web")
 
 COMPONENT: Final = "web"
-HOURS: Final = (1, 720)
-ROWS: Final = (1, 1000)
+TAG: Final = "Health"
+
+
+@attrs.frozen
+class Status:
+    """``latency`` in milliseconds, 0 when unknown; ``uptime`` in words."""
+
+    online: bool
+    latency: int
+    uptime: str
+
+
+@attrs.frozen(kw_only=True)
+class _Condition:
+    service: str
+    version: str
+    uptime_seconds: int
+    db_status: str
+    """``ok`` or ``error:<class>``."""
+    guild_count: int | None
+    active_commands_24h: int | None
+    gpt_status: str | None
+    database_pool_size: int | None
+
+
+@attrs.frozen(kw_only=True)
+class Health(_Condition):
+    """How the service is doing. ``db_status`` is ``ok`` or ``error:<class>``."""
+
+    timestamp: UtcTime
+
+
+@attrs.frozen(kw_only=True)
+class PastHealth(_Condition):
+    """How the service was doing."""
+
+    checked_at: UtcTime
+
+
+@attrs.frozen(kw_only=True)
+class HistoryQuery:
+    """How far back, and how many rows."""
+
+    hours: Annotated[int, Clamped(1, 720)] = 24
+    limit: Annotated[int, Clamped(1, 1000)] = 100
+
+
+@attrs.frozen
+class History:
+    """Newest first."""
+
+    history: list[PastHealth]
+    period_hours: int
+    total_records: int
+
+
+@attrs.frozen
+class HistoryUnread:
+    """The database does not answer; ``error`` says the same as ``detail``, for those who look there."""
+
+    detail: str
+    error: str
+    code: Literal["db_unavailable"] = "db_unavailable"
+
+
+@attrs.frozen
+class Checks:
+    """What the service needs, and whether it is there."""
+
+    database: bool
+    schema: bool
+    gateway: bool
+    settings: bool
+
+
+@attrs.frozen
+class Ready:
+    """Whether the service can work; ``checks`` says what is missing."""
+
+    ready: bool
+    checks: Checks
 
 
 class HealthRoutes:
@@ -34,18 +115,18 @@ class HealthRoutes:
         self._sources = sources
         self._probe = probe
 
-    async def status(self) -> Response:
+    async def status(self, _: Call) -> Reply:
         """In three words."""
         latency = self._sources.shards.latency()
-        return json_response(
-            {
-                "online": self._sources.shards.ready,
-                "latency": 0 if latency is None else round(latency * 1000),
-                "uptime": f"{self._uptime_seconds() // 60} min",
-            }
+        return Reply(
+            body=Status(
+                online=self._sources.shards.ready,
+                latency=0 if latency is None else round(latency * 1000),
+                uptime=f"{self._uptime_seconds() // 60} min",
+            )
         )
 
-    async def health(self) -> Response:
+    async def health(self, _: Call) -> Reply:
         """How the service is doing; the answer goes into the history."""
         sources = self._sources
         look = await self._probe.look()
@@ -62,55 +143,94 @@ class HealthRoutes:
         )
         if look.is_up:
             sources.bus.tell(HEALTH_HISTORY, RecordHealth(row))
-        answer = attrs.asdict(row)
-        answer["timestamp"] = answer.pop("checked_at")
-        return json_response(answer)
+        values = attrs.asdict(row)
+        return Reply(body=Health(timestamp=values.pop("checked_at"), **values))
 
-    async def history(self) -> Response:
+    async def history(self, call: Call) -> Reply:
         """What was answered before, newest first."""
-        hours = clamped("hours", 24, HOURS)
-        limit = clamped("limit", 100, ROWS)
-        since = self._sources.clock.now() - timedelta(hours=hours)
+        query: HistoryQuery = call.query
+        since = self._sources.clock.now() - timedelta(hours=query.hours)
         try:
             async with self._sources.pool.transaction(COMPONENT, read_only=True) as tx:
-                rows = await storage.since(tx, since, limit=limit)
+                rows = await storage.since(tx, since, limit=query.limit)
         except (StorageError, psycopg.Error) as error:
             log.warning(
                 "the health history cannot be read",
                 extra={"event": "health_history_unread", "request_id": request_id(), "error": str(error)},
             )
-            return json_response(
-                {"detail": UNAVAILABLE, "error": UNAVAILABLE, "code": "db_unavailable"}, status=503
-            )
-        return json_response({"history": rows, "period_hours": hours, "total_records": len(rows)})
+            return Reply(body=HistoryUnread(UNAVAILABLE, UNAVAILABLE), status=503)
+        history = [PastHealth(**attrs.asdict(row)) for row in rows]
+        return Reply(body=History(history, query.hours, len(history)))
 
-    async def ready(self) -> Response:
+    async def ready(self, _: Call) -> Reply:
         """Whether the service can work."""
         sources = self._sources
         look = await self._probe.look()
-        checks = {
-            "database": look.is_up,
-            "schema": look.schema_current,
-            "gateway": sources.gateway_ready(),
-            "settings": sources.settings_loaded(),
-        }
-        is_ready = all(checks.values()) and not sources.stopping()
-        return json_response({"ready": is_ready, "checks": checks}, 200 if is_ready else 503)
+        checks = Checks(
+            database=look.is_up,
+            schema=look.schema_current,
+            gateway=sources.gateway_ready(),
+            settings=sources.settings_loaded(),
+        )
+        is_ready = all(attrs.astuple(checks)) and not sources.stopping()
+        return Reply(body=Ready(is_ready, checks), status=200 if is_ready else 503)
 
     def _uptime_seconds(self) -> int:
         passed = self._sources.clock.now() - self._sources.facts.started_at
         return max(0, int(passed.total_seconds()))
 
 
-def blueprint(sources: Sources, probe: DatabaseProbe) -> Blueprint:
+def routes(sources: Sources, probe: DatabaseProbe) -> tuple[Route, ...]:
     """The routes."""
-    routes = HealthRoutes(sources, probe)
-    found = Blueprint("health", __name__)
-    found.add_url_rule("/status", view_func=routes.status)
-    found.add_url_rule("/api/health", view_func=routes.health)
-    found.add_url_rule("/api/health/history", view_func=routes.history)
-    found.add_url_rule("/api/ready", view_func=routes.ready)
-    return found
+    handlers = HealthRoutes(sources, probe)
+    return (
+        Route(
+            method="GET",
+            path="/status",
+            handler=handlers.status,
+            access=Access.OPEN,
+            tag=TAG,
+            summary="The service in three words",
+            answer=Status,
+        ),
+        Route(
+            method="GET",
+            path="/api/health",
+            handler=handlers.health,
+            access=Access.OPEN,
+            tag=TAG,
+            summary="How the service is doing",
+            description=(
+                "Always 200 while the process serves; read `db_status` for the database. "
+                "`guild_count` is null until the gateway is ready. Each answer with a database that is up "
+                "goes into the history."
+            ),
+            answer=Health,
+        ),
+        Route(
+            method="GET",
+            path="/api/health/history",
+            handler=handlers.history,
+            access=Access.OPEN,
+            tag=TAG,
+            summary="How the service was doing",
+            description="`hours` and `limit` are moved to the nearest value that is accepted.",
+            query=HistoryQuery,
+            answer=History,
+            statuses={503: HistoryUnread},
+        ),
+        Route(
+            method="GET",
+            path="/api/ready",
+            handler=handlers.ready,
+            access=Access.OPEN,
+            tag=TAG,
+            summary="Whether the service can work",
+            description="503 while one of the checks is false, and while the service stops.",
+            answer=Ready,
+            statuses={503: Ready},
+        ),
+    )
 
 
 def clamped(name: str, default: int, bounds: tuple[int, int]) -> int:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.registry import Collector
-from quart import Blueprint, Response
 from typing_extensions import override
 
-from alphapy.web.auth import admit
+from alphapy.web.auth.caller import Access
 from alphapy.web.metric_families import (
     actor_families,
     gateway_families,
@@ -22,6 +21,7 @@ from alphapy.web.metric_families import (
     rest_families,
     service_families,
 )
+from alphapy.web.routing.route import Call, Reply, Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from alphapy.actors.kernel.survey import Survey
-    from alphapy.web.auth import OperatorDoor
     from alphapy.web.census import Census
     from alphapy.web.sources import Sources
 
@@ -54,19 +53,23 @@ class Scrape(Collector):
         yield from pool_families(sources.pool.statistics())
 
 
-def blueprint(sources: Sources, census: Census, door: OperatorDoor) -> Blueprint:
+def routes(sources: Sources, census: Census) -> tuple[Route, ...]:
     """The route."""
-    found = Blueprint("metrics", __name__)
 
-    async def metrics() -> Response:
-        return Response(exposition(sources, await census.survey()), content_type=CONTENT_TYPE)
+    async def metrics(_: Call) -> Reply:
+        return Reply(body=exposition(sources, await census.survey()))
 
-    async def operators_only() -> None:
-        admit(door)
-
-    found.before_request(operators_only)
-    found.add_url_rule("/metrics", view_func=metrics)
-    return found
+    return (
+        Route(
+            method="GET",
+            path="/metrics",
+            handler=metrics,
+            access=Access.OPERATOR,
+            tag="Operators",
+            summary="The statistics of every wing, for Prometheus",
+            media=CONTENT_TYPE,
+        ),
+    )
 
 
 def exposition(sources: Sources, survey: Survey) -> bytes:

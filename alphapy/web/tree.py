@@ -3,27 +3,121 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from quart import Blueprint, Response
+import attrs
+from typing_extensions import TypedDict
 
 from alphapy.actors.kernel.address import Address, InvalidAddress
-from alphapy.web.auth import admit
-from alphapy.web.encoding import json_response, query_text
+from alphapy.web.auth.caller import Access
 from alphapy.web.errors import not_found
-from alphapy.web.health import clamped
+from alphapy.web.routing.fields import Clamped
+from alphapy.web.routing.route import Call, Reply, Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from alphapy.actors.kernel.health import ActorHealth, HistogramSnapshot, KindStatistics
-    from alphapy.web.auth import OperatorDoor
     from alphapy.web.census import Census
     from alphapy.web.sources import Sources
 
 PAGE: Final = 200
-PAGES: Final = (1, 1000)
-QUANTILES: Final = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+QUANTILES: Final = (("p50_seconds", 0.5), ("p95_seconds", 0.95), ("p99_seconds", 0.99))
+TAG: Final = "Operators"
+
+
+class TimesJson(TypedDict):
+    """How long handling a message took. Quantiles are upper bounds, null above the last bucket."""
+
+    count: int
+    sum_seconds: float
+    p50_seconds: float | None
+    p95_seconds: float | None
+    p99_seconds: float | None
+
+
+class BucketJson(TypedDict):
+    """How many took at most so long; null: longer than all."""
+
+    le_seconds: float | None
+    count: int
+
+
+class HistogramJson(TimesJson):
+    """The times with their whole distribution."""
+
+    buckets: list[BucketJson]
+
+
+class MailboxJson(TypedDict):
+    """What waits for an actor."""
+
+    urgent: int
+    normal: int
+    events: int
+    oldest_seconds: float
+
+
+class _CountsJson(TypedDict):
+    processed: int
+    failed: int
+    refused: int
+    restarts: int
+    parked: int
+    postponed: int
+    expired: int
+    late_replies: int
+
+
+class ActorJson(_CountsJson):
+    """One actor; times in seconds."""
+
+    address: str
+    state: str
+    mailbox: MailboxJson
+    busy_seconds: float
+    outage_seconds: float
+    children: int
+    last_error: str | None
+    handling: TimesJson
+
+
+class ActorInFullJson(ActorJson):
+    """One actor, with the whole histogram of its handling times."""
+
+    handling: HistogramJson  # type: ignore[misc] # it has more than the base's
+
+
+class KindJson(_CountsJson):
+    """The actors of one pattern, summed."""
+
+    pattern: str
+    running: int
+    failed_actors: int
+    depth: int
+    oldest_seconds: float
+    started: int
+    ended: int
+    handling: TimesJson
+
+
+class PageJson(TypedDict):
+    """Totals by pattern, and one page of the tree. ``next`` is the ``after`` of the next page."""
+
+    total: int
+    kinds: list[KindJson]
+    tree: dict[str, Any]
+    returned: int
+    next: str | None
+
+
+@attrs.frozen(kw_only=True)
+class PageQuery:
+    """Which part of the tree: behind ``after``, below ``under`` (such as ``guild/123/``)."""
+
+    limit: Annotated[int, Clamped(1, 1000)] = PAGE
+    after: str = ""
+    under: str = ""
 
 
 class TreeRoutes:
@@ -33,32 +127,25 @@ class TreeRoutes:
         self._actors = sources.actors
         self._census = census
 
-    async def page(self) -> Response:
-        """Totals by pattern, and one page of the tree.
-
-        ``limit`` (1 to 1000, default 200), ``after`` (the last address of the page before) and ``under``
-        (what addresses begin with, such as ``guild/123/``).
-        """
-        limit = clamped("limit", PAGE, PAGES)
-        found = self._actors.page(
-            limit=limit + 1, after=query_text("after") or "", under=query_text("under") or ""
-        )
-        shown = found[:limit]
+    async def page(self, call: Call) -> Reply:
+        """Totals by pattern, and one page of the tree."""
+        query: PageQuery = call.query
+        found = self._actors.page(limit=query.limit + 1, after=query.after, under=query.under)
+        shown = found[: query.limit]
         survey = await self._census.survey()
-        return json_response(
-            {
-                "total": survey.running,
-                "kinds": [kind_json(kind) for kind in survey.kinds],
-                "tree": tree_json(shown),
-                "returned": len(shown),
-                "next": shown[-1].address.path if len(found) > limit else None,
-            }
-        )
+        page: PageJson = {
+            "total": survey.running,
+            "kinds": [kind_json(kind) for kind in survey.kinds],
+            "tree": tree_json(shown),
+            "returned": len(shown),
+            "next": shown[-1].address.path if len(found) > query.limit else None,
+        }
+        return Reply(body=page)
 
-    async def one(self, address: str) -> Response:
+    async def one(self, call: Call) -> Reply:
         """One actor, with the whole histogram of its handling times."""
         try:
-            health = self._actors.find(Address(address))
+            health = self._actors.find(Address(call.params["address"]))
         except InvalidAddress as error:
             raise not_found("An address is guild/<id>/<feature> or process/<name>.") from error
         if health is None:
@@ -66,25 +153,45 @@ class TreeRoutes:
                 "There is no such actor now: one starts on its first message and rests when idle."
             )
         handling = health.handling
-        buckets: list[dict[str, Any]] = [
+        buckets: list[BucketJson] = [
             {"le_seconds": bound, "count": count}
             for bound, count in zip((*handling.bounds, None), handling.counts, strict=True)
         ]
-        return json_response(actor_json(health) | {"handling": times_json(handling) | {"buckets": buckets}})
+        return Reply(
+            body=actor_json(health) | {"handling": times_json(handling) | {"buckets": buckets}},
+        )
 
 
-def blueprint(sources: Sources, census: Census, door: OperatorDoor) -> Blueprint:
+def routes(sources: Sources, census: Census) -> tuple[Route, ...]:
     """The routes."""
-    routes = TreeRoutes(sources, census)
-    found = Blueprint("tree", __name__)
-
-    async def operators_only() -> None:
-        admit(door)
-
-    found.before_request(operators_only)
-    found.add_url_rule("/api/actors", view_func=routes.page)
-    found.add_url_rule("/api/actors/<path:address>", view_func=routes.one)
-    return found
+    handlers = TreeRoutes(sources, census)
+    return (
+        Route(
+            method="GET",
+            path="/api/actors",
+            handler=handlers.page,
+            access=Access.OPERATOR,
+            tag=TAG,
+            summary="The tree of actors, page by page",
+            description=(
+                "`limit` is moved to the nearest value that is accepted. `after` is the last address of the "
+                "page before, `under` what addresses begin with, such as `guild/123/`. `tree` is nested by "
+                "the segments of the addresses."
+            ),
+            query=PageQuery,
+            answer=PageJson,
+        ),
+        Route(
+            method="GET",
+            path="/api/actors/{address:path}",
+            handler=handlers.one,
+            access=Access.OPERATOR,
+            tag=TAG,
+            summary="One actor",
+            answer=ActorInFullJson,
+            errors=("not_found",),
+        ),
+    )
 
 
 def tree_json(actors: Iterable[ActorHealth]) -> dict[str, Any]:
@@ -99,7 +206,7 @@ def tree_json(actors: Iterable[ActorHealth]) -> dict[str, Any]:
     return tree
 
 
-def actor_json(health: ActorHealth) -> dict[str, Any]:
+def actor_json(health: ActorHealth) -> ActorJson:
     """One actor; times in seconds."""
     return {
         "address": health.address.path,
@@ -126,7 +233,7 @@ def actor_json(health: ActorHealth) -> dict[str, Any]:
     }
 
 
-def kind_json(kind: KindStatistics) -> dict[str, Any]:
+def kind_json(kind: KindStatistics) -> KindJson:
     """The actors of one pattern, summed."""
     return {
         "pattern": kind.pattern,
@@ -148,10 +255,16 @@ def kind_json(kind: KindStatistics) -> dict[str, Any]:
     }
 
 
-def times_json(handling: HistogramSnapshot) -> dict[str, Any]:
+def times_json(handling: HistogramSnapshot) -> TimesJson:
     """Handling times: how many, their sum, and upper bounds of quantiles (null above the last bucket)."""
-    times: dict[str, Any] = {"count": handling.count, "sum_seconds": round(handling.sum, 6)}
-    for name, share in QUANTILES:
-        bound = handling.quantile(share)
-        times[f"{name}_seconds"] = bound if handling.count and math.isfinite(bound) else None
-    return times
+    bounds = {name: handling.quantile(share) for name, share in QUANTILES}
+    known = {
+        name: bound if handling.count and math.isfinite(bound) else None for name, bound in bounds.items()
+    }
+    return {
+        "count": handling.count,
+        "sum_seconds": round(handling.sum, 6),
+        "p50_seconds": known["p50_seconds"],
+        "p95_seconds": known["p95_seconds"],
+        "p99_seconds": known["p99_seconds"],
+    }

@@ -18,13 +18,14 @@ from alphapy.actors.effects.verbs import Verb
 from alphapy.actors.journal import Journal, JournalKit
 from alphapy.actors.kernel.actor import Actor, Context
 from alphapy.actors.kernel.address import Address
+from alphapy.actors.kernel.bus import Answered
 from alphapy.actors.kernel.progress import Place, Progress
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.kernel.waypoints import Unwatched
 from alphapy.actors.sessions import StoredProgress
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.pure.ids import GuildId, MessageId
-from alphapy.storage import effects, sessions
+from alphapy.storage import deadletters, effects, sessions
 from alphapy.storage.effects import Draft, Effect, Outcome
 from tests.support.actors import running
 from tests.support.clock import FakeClock
@@ -276,3 +277,52 @@ async def test_what_expires_meanwhile_is_closed_as_such(pool: Pool) -> None:
     closed = house.closed[0]
     assert isinstance(closed, EffectClosed)
     assert closed.outcome is Outcome.EXPIRED
+
+
+@attrs.frozen
+class FromLetter:
+    """A message that an operator has told again out of a dead letter."""
+
+    letter: int
+    shard_id: int = 0
+    session_id: str = ""
+    seq: int = 0
+
+
+async def test_a_dead_letter_goes_with_what_is_done_about_it_and_does_nothing_once_it_is_gone(
+    pool: Pool,
+) -> None:
+    house = House(pool)
+    stored = deadletters.Letter(
+        address=str(ADDRESS),
+        guild_id=GUILD,
+        message_type="FromLetter",
+        message={},
+        error="",
+        traceback="",
+        attempts=2,
+    )
+    async with pool.transaction("test") as tx:
+        number = await deadletters.park(tx, stored)
+    also: list[int] = []
+
+    async def note(_tx: Transaction) -> None:
+        also.append(number)
+
+    class Reader(Shouter):
+        @override
+        async def handle_batch(self, messages: Sequence[object]) -> None:
+            places = [message for message in messages if isinstance(message, FromLetter)]
+            for message in messages:
+                if message not in places:
+                    await self.handle(message)
+            if places:
+                await self.journal.commit(places, [house.draft("told again!")], note)
+
+    async with running(shouter=ChildSpec(factory=lambda context: Reader(context, house))) as registry:
+        first, second = [await registry.retell(ADDRESS, FromLetter(number), timeout=5) for _ in range(2)]
+        assert first == second == Answered(None)
+        await wait_until(lambda: len(house.closed) == 1, what="the end of the effect")
+    assert also == [number]
+    assert house.shout.done == ["told again!"]
+    assert await house.rows("SELECT FROM dead_letters") == []

@@ -9,7 +9,7 @@ import attrs
 import trio
 
 from alphapy.actors.command_sync import register_commands
-from alphapy.actors.dead_letters import MAX_MESSAGE, StoredDeadLetters, as_json
+from alphapy.actors.dead_letters.store import MAX_MESSAGE, StoredDeadLetters, as_json
 from alphapy.actors.kernel.address import Address, Lane
 from alphapy.actors.kernel.deadletters import DeadLetter
 from alphapy.actors.kernel.progress import Progress

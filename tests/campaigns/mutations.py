@@ -73,7 +73,10 @@ _RUN = """
         await kit.waypoints.reach(Waypoint.BEFORE_COMMIT)
         recorded = await kit.pool.run(self._feature, write, idempotent=last is not None or also is None)
 """
-_BETWEEN = """            recorded = await effect_storage.record(
+_BETWEEN = """            for number in letters:
+                if not await deadletters.discard(tx, number):
+                    return None
+            recorded = await effect_storage.record(
                 tx, self._guild_id, self._feature, drafts, now=kit.clock.now()
             )
             if also is not None:

@@ -13,7 +13,7 @@ import trio
 from quart_trio import QuartTrio
 from typing_extensions import override
 
-from alphapy.actors.dead_letters import StoredDeadLetters
+from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.kernel.actor import Actor
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.budget import Budget

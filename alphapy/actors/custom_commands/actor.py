@@ -19,13 +19,15 @@ import attrs
 import trio
 from typing_extensions import override
 
-from alphapy.actors.custom_commands.desk import FEATURE
+from alphapy.actors.custom_commands.desk import FEATURE, change_audit
 from alphapy.actors.custom_commands.flood import FLOOD_WINDOW, Flood
 from alphapy.actors.custom_commands.messages import (
     AddCommand,
+    AmendCommand,
     DeleteCommand,
     EditCommand,
     ListCommands,
+    RemoveCommand,
     ToggleCommand,
 )
 from alphapy.actors.custom_commands.triggers import Armed, Triggers
@@ -34,11 +36,13 @@ from alphapy.actors.effects.messages import EffectClosed, EffectLeft, PickUp
 from alphapy.actors.feature import GatewayEvent
 from alphapy.actors.journal import Journal, JournalKit
 from alphapy.actors.kernel.actor import Actor, Context, Unavailable
+from alphapy.actors.kernel.address import Address
 from alphapy.actors.settings.snapshot import SettingsUnavailable
 from alphapy.gateway.events import MessageCreate
 from alphapy.gateway.models.outgoing import AllowedMentions, OutgoingMessage
-from alphapy.pure.custom_commands import CustomCommand
+from alphapy.pure.custom_commands import CustomCommand, Flaw, amend_command
 from alphapy.pure.ids import ChannelId, GuildId, MessageId, snowflake_time
+from alphapy.pure.text import code
 from alphapy.storage import custom_commands as storage
 from alphapy.storage import effects as effect_storage
 from alphapy.storage.effects import Outcome
@@ -132,10 +136,12 @@ class CustomCommandsActor(Actor):
                 if stored or self._uses_are_old:
                     await self._read()
                 return tuple(sorted(self._commands.values(), key=lambda command: command.name))
-            case AddCommand(draft, actor_id):
-                return await self._change(
-                    lambda tx: storage.add(tx, self._guild_id, draft, created_by=actor_id)
-                )
+            case AddCommand():
+                return await self._add(message)
+            case AmendCommand():
+                return await self._amend(message)
+            case RemoveCommand():
+                return await self._remove(message)
             case EditCommand():
                 return await self._change(
                     lambda tx: storage.edit(
@@ -173,6 +179,40 @@ class CustomCommandsActor(Actor):
         outcome = await self._pool.run(FEATURE, write)
         await self._read()
         return outcome
+
+    async def _add(self, asked: AddCommand) -> CustomCommand | storage.NotAdded:
+        added = await self._change(
+            lambda tx: storage.add(tx, self._guild_id, asked.draft, created_by=asked.actor_id)
+        )
+        if asked.is_remote and isinstance(added, CustomCommand):
+            self._audit(asked.actor_id, f"added {code(added.name)}")
+        return added
+
+    async def _amend(self, asked: AmendCommand) -> CustomCommand | Flaw | None:
+        async def amend(tx: Transaction) -> CustomCommand | Flaw | None:
+            stored = await storage.find(tx, self._guild_id, asked.name)
+            if stored is None:
+                return None
+            amended = amend_command(stored, asked.amendment)
+            return amended if isinstance(amended, Flaw) else await storage.store(tx, self._guild_id, amended)
+
+        amended = await self._change(amend)
+        if isinstance(amended, CustomCommand):
+            self._audit(asked.actor_id, f"edited {code(amended.name)}")
+        return amended
+
+    async def _remove(self, asked: RemoveCommand) -> bool:
+        async def remove(tx: Transaction) -> str | None:
+            stored = await storage.find(tx, self._guild_id, asked.name)
+            return None if stored is None else await storage.delete(tx, self._guild_id, stored.id)
+
+        name = await self._change(remove)
+        if name is not None:
+            self._audit(asked.actor_id, f"deleted {code(name)}")
+        return name is not None
+
+    def _audit(self, actor_id: int, what: str) -> None:
+        self.context.bus.tell(Address.guild(self._guild_id, "guild_log"), change_audit(actor_id, what))
 
     async def _read(self) -> None:
         self._uses_are_old = False

@@ -12,8 +12,15 @@ from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Answered, Bus
 from alphapy.actors.settings.messages import ConfigAudit
 from alphapy.gateway.refusals import Refused
-from alphapy.pure.custom_commands import MAX_RESPONSE, MAX_TRIGGER, TriggerType, clean_name
-from alphapy.pure.matching import PatternRefused, compile_pattern
+from alphapy.pure.custom_commands import (
+    MAX_RESPONSE,
+    MAX_TRIGGER,
+    Flaw,
+    FlawKind,
+    clean_name,
+    flaw_of_texts,
+    named,
+)
 from alphapy.pure.text import code
 
 if TYPE_CHECKING:
@@ -53,16 +60,15 @@ class Desk:
     async def find(self, invocation: Invocation) -> CustomCommand:
         """The command that the option ``name`` names; raises Refused."""
         name = clean_name(invocation.options.text("name"))
-        for command in await self.ask(invocation.guild_id, ListCommands(), within=FORM_WITHIN):
-            if command.name == name:
-                return command
-        raise self.not_found(name)
+        command = named(await self.ask(invocation.guild_id, ListCommands(), within=FORM_WITHIN), name)
+        if command is None:
+            raise self.not_found(name)
+        return command
 
     def audit(self, invocation: Invocation, what: str) -> None:
         """Record a change of configuration in the guild's log channel."""
         self._bus.tell(
-            Address.guild(invocation.guild_id, "guild_log"),
-            ConfigAudit(title="⚙️ Custom commands changed", description=f"<@{invocation.user_id}> {what}."),
+            Address.guild(invocation.guild_id, "guild_log"), change_audit(invocation.user_id, what)
         )
 
     @staticmethod
@@ -78,28 +84,35 @@ class Desk:
     def checked_texts(trigger_type: str, trigger: str, response: str) -> tuple[str, str]:
         """Trigger and response, trimmed; raises Refused where they cannot be used."""
         trigger, response = trigger.strip(), response.strip()
-        if not 1 <= len(trigger) <= MAX_TRIGGER:
-            raise refused(
-                "That trigger cannot be used",
-                f"A trigger has 1 to {MAX_TRIGGER} characters, not counting spaces at its ends.",
-                reason="bad trigger",
-            )
-        if not 1 <= len(response) <= MAX_RESPONSE:
-            raise refused(
-                "That response cannot be used",
-                f"A response has 1 to {MAX_RESPONSE} characters, not counting spaces at its ends.",
-                reason="bad response",
-            )
-        if trigger_type == TriggerType.REGEX.value:
-            try:
-                compile_pattern(trigger, case_sensitive=False)
-            except PatternRefused as error:
-                raise refused(
-                    "That regular expression cannot be used",
-                    f"{code(trigger)} is refused: {error}.",
-                    reason=f"regex {error.kind.name.lower()}",
-                ) from None
+        flaw = flaw_of_texts(trigger_type, trigger, response)
+        if flaw is not None:
+            raise _refusal(flaw, trigger)
         return trigger, response
+
+
+def change_audit(actor_id: int, what: str) -> ConfigAudit:
+    """What the guild's log channel is told of a change; ``what`` says what the actor did."""
+    return ConfigAudit(title="⚙️ Custom commands changed", description=f"<@{actor_id}> {what}.")
+
+
+def _refusal(flaw: Flaw, trigger: str) -> Refused:
+    if flaw.regex is not None:
+        return refused(
+            "That regular expression cannot be used",
+            f"{code(trigger)} is refused: {flaw.regex}.",
+            reason=f"regex {flaw.regex.kind.name.lower()}",
+        )
+    if flaw.kind is FlawKind.TRIGGER:
+        return refused(
+            "That trigger cannot be used",
+            f"A trigger has 1 to {MAX_TRIGGER} characters, not counting spaces at its ends.",
+            reason="bad trigger",
+        )
+    return refused(
+        "That response cannot be used",
+        f"A response has 1 to {MAX_RESPONSE} characters, not counting spaces at its ends.",
+        reason="bad response",
+    )
 
 
 def refused(title: str, text: str, *, reason: str, colour: Colour = Colour.ERROR) -> Refused:

@@ -23,9 +23,10 @@ from alphapy.actors.kernel.bus import Bus, Delivery, Reason, Unanswered
 from alphapy.actors.kernel.containment import full_text, is_only, summary
 from alphapy.actors.kernel.deadletters import DeadLetter, DeadLetters
 from alphapy.actors.kernel.health import ActorHealth, ActorState, Counters
-from alphapy.actors.kernel.incarnation import Deadlines, Incarnation
+from alphapy.actors.kernel.incarnation import Deadlines, End, Incarnation
 from alphapy.actors.kernel.mailbox import Envelope, Mailbox
 from alphapy.actors.kernel.poison import Docket
+from alphapy.actors.kernel.renewal import FLUSH_SHARE, Renewal
 from alphapy.actors.kernel.supervision import ChildSpec, Supervision, Verdict
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("alphapy.actors.kernel.cell")
 
-FLUSH_SHARE = 0.25
-"""The share of the time to stop that is kept for the last flush."""
+UNHEALTHY_AFTER = 10
+"""Crashes in a row, with no message handled between them, that make an actor unhealthy
+(spec/operations.md 1).
+"""
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -50,6 +53,8 @@ class House:
     """Takes a cell out of the address book; called once, when it takes no more messages."""
     escalate: Callable[[Address, Exception], None]
     """Ends the process: an essential actor keeps failing."""
+    sicken: Callable[[Address, Exception], None]
+    """Called once when an actor has become unhealthy."""
 
 
 @attrs.frozen
@@ -71,6 +76,7 @@ class Cell:
         "_done",
         "_life",
         "_outages",
+        "_renewal",
         "_supervision",
         "address",
         "counters",
@@ -91,6 +97,7 @@ class Cell:
         self.leftover: Leftover | None = None
         self._supervision: Supervision | None = None  # most actors never crash
         self._life: Incarnation | None = None
+        self._renewal: Renewal | None = None
         self._outages = 0
         self._deadlines: Deadlines | None = None
         self._departed = False
@@ -137,6 +144,24 @@ class Cell:
             await self._done.wait()
         return self.leftover
 
+    async def renew(self, *, deadline: float) -> bool:
+        """Begin a new life with the same mailbox, after the old one has drained and flushed.
+
+        False where that did not end well by this time: the flush failed and the old life goes on, what was
+        under way had to be cut off, the new life could not load, or the actor is being stopped.
+        """
+        if self._departed:
+            return True
+        if self._deadlines is not None:
+            return False
+        renewal = self._renewal
+        if renewal is None:
+            renewal = self._renewal = Renewal.until(deadline)
+            if self._life is not None:
+                self._life.renew(renewal)
+            self.mailbox.wake()
+        return await renewal.wait()
+
     # -- called by the incarnation
 
     def settle_done(self, run: Sequence[Envelope]) -> None:
@@ -165,6 +190,17 @@ class Cell:
         self.counters.outage_since = None
         self._outages = 0
 
+    def note_loaded(self) -> None:
+        """A life has loaded."""
+        if self._renewal is not None and self._renewal.has_ended:
+            self.settle_renewal(self._renewal.is_clean)
+
+    def settle_renewal(self, succeeded: bool) -> None:
+        """The restart that was asked for, if one was, is over."""
+        renewal, self._renewal = self._renewal, None
+        if renewal is not None:
+            renewal.settle(succeeded)
+
     def leave(self) -> None:
         """Leave the address book; what is told from now on is not for this cell."""
         if not self._departed:
@@ -177,17 +213,22 @@ class Cell:
     async def _live(self) -> None:
         while True:
             life = self._life = Incarnation(self)
+            if self._renewal is not None:
+                self._renewal.has_ended = True
             if self._deadlines is None:
                 self.counters.state = ActorState.STARTING
             else:
                 life.stop(self._deadlines)
             crash: Exception | None = None
+            end = End.STOPPED
             try:
-                await life.run()
+                end = await life.run()
             except* Exception as group:  # noqa: BLE001 -- what a cell is for
                 crash = group
             finally:
                 self._recover(life, crash)
+            if crash is None and end is End.RENEWED:
+                continue
             if crash is None:
                 if life.is_cut_off:
                     self.leftover = Leftover(self.address, 0, "the last flush took too long")
@@ -195,6 +236,8 @@ class Cell:
             pause = self._judge(life, crash)
             if pause is None:
                 return
+            if self._renewal is not None and self._renewal.has_ended:
+                self.settle_renewal(succeeded=False)
             await self._pause(pause)
             if self._deadlines is not None and self.mailbox.is_empty:
                 return
@@ -249,6 +292,9 @@ class Cell:
             pause = self.spec.outage.delay(self._outages, self.house.rng)
             return None if self._is_too_late(now + pause) else pause
         counters.failed += 1
+        counters.in_a_row += 1
+        if counters.in_a_row == UNHEALTHY_AFTER:
+            self.house.sicken(self.address, crash)
         lived = 0.0 if life.loaded_at is None else now - life.loaded_at
         if self._supervision is None:
             self._supervision = Supervision(self.spec)
@@ -292,15 +338,16 @@ class Cell:
                 envelope.asked.settle(Unanswered(Reason.CRASHED, self.counters.last_error or ""))
 
     async def _pause(self, seconds: float) -> None:
-        """Wait that long; a stop that begins meanwhile cuts it short."""
+        """Wait that long; a stop or a restart that begins meanwhile cuts it short."""
         deadlines = self._deadlines
         with trio.move_on_after(seconds):
-            while self._deadlines == deadlines:
+            while self._deadlines == deadlines and self._renewal is None:
                 await self.mailbox.wait_for_arrival()
 
     def _end(self) -> None:
         self._life = None
         self.leave()
+        self.settle_renewal(succeeded=self.leftover is None and self._deadlines is None)
         left = self.mailbox.drain()
         for envelope in left:
             if envelope.asked is not None:
@@ -312,6 +359,11 @@ class Cell:
         self.mailbox.events = 0
         if self._done is not None:
             self._done.set()
+
+    @property
+    def is_unhealthy(self) -> bool:
+        """Whether it has crashed too often in a row."""
+        return self.counters.in_a_row >= UNHEALTHY_AFTER
 
     def health(self) -> ActorHealth:
         """A frozen snapshot."""
@@ -331,6 +383,7 @@ class Cell:
             refused=mail.refused,
             restarts=counters.restarts,
             parked=counters.parked,
+            is_unhealthy=self.is_unhealthy,
             postponed=counters.postponed,
             expired=counters.expired,
             late_replies=counters.late_replies,

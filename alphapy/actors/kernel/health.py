@@ -87,6 +87,7 @@ class Counters:
         "expired",
         "failed",
         "handling",
+        "in_a_row",
         "last_error",
         "late_replies",
         "outage_since",
@@ -101,6 +102,8 @@ class Counters:
         self.state = ActorState.STARTING
         self.processed = 0
         self.failed = 0
+        self.in_a_row = 0
+        """Crashes since the last message that was handled."""
         self.restarts = 0
         self.parked = 0
         self.postponed = 0
@@ -137,6 +140,8 @@ class ActorHealth:
     restarts: int
     parked: int
     """Messages parked as dead letters."""
+    is_unhealthy: bool
+    """Whether it has crashed ten times in a row."""
     postponed: int
     """Waits for an outage to end."""
     expired: int

@@ -18,7 +18,7 @@ import attrs
 import trio
 
 from alphapy.actors.kernel.actor import Actor, TooMuchToSelf
-from alphapy.actors.kernel.address import Address, Lane
+from alphapy.actors.kernel.address import Address, Lane, Request
 from alphapy.actors.kernel.bus import Answered
 from alphapy.actors.kernel.containment import Failure, contain, is_only, summary
 from alphapy.actors.kernel.health import ActorState
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from alphapy.actors.kernel.bus import Bus
     from alphapy.actors.kernel.cell import Cell
     from alphapy.actors.kernel.mailbox import Envelope
+    from alphapy.actors.kernel.renewal import Renewal
 
 Ts = TypeVarTuple("Ts")
 
@@ -63,6 +64,7 @@ class End(enum.Enum):
     """How a life ended that did not crash."""
 
     PASSIVATED = "passivated"
+    RENEWED = "renewed"
     STOPPED = "stopped"
 
 
@@ -79,6 +81,7 @@ class Incarnation:
         "_last_flush",
         "_nursery",
         "_outages",
+        "_renewal",
         "_timers",
         "culprit",
         "error",
@@ -93,6 +96,7 @@ class Incarnation:
         self._nursery: trio.Nursery | None = None
         self._deadlines: Deadlines | None = None
         self._last_flush: trio.CancelScope | None = None
+        self._renewal: Renewal | None = None
         self._actor: Actor | None = None
         """Once it has been loaded."""
         self._batches = False
@@ -181,8 +185,14 @@ class Incarnation:
             self._last_flush.deadline = deadlines.end
         self._cell.mailbox.wake()
 
+    def renew(self, renewal: Renewal) -> None:
+        """End so that another life may begin: after the message at hand, the children and the flush."""
+        self._renewal = renewal
+        if self._nursery is not None:
+            self._nursery.cancel_scope.deadline = renewal.drain
+
     async def run(self) -> End:
-        """Live until passivated or stopped; raises a group when something crashed."""
+        """Live until passivated, renewed or stopped; raises a group when something crashed."""
         end = End.STOPPED
         try:
             async with trio.open_nursery() as nursery:
@@ -195,6 +205,8 @@ class Incarnation:
                     # Before the nursery closes, when it would raise instead of refusing.
                     self._nursery = None
                 nursery.cancel_scope.cancel(reason=f"{self.address} has ended")
+            if self._renewal is not None and self._deadlines is None and end is End.STOPPED:
+                end = self._cut_off(self._renewal)
         finally:
             self._cell.counters.busy_since = None
         actor, deadlines = self._actor, self._deadlines
@@ -214,6 +226,7 @@ class Incarnation:
         self._batches = type(actor).handle_batch is not Actor.handle_batch
         cell.counters.busy_since = None
         cell.note_recovery()
+        cell.note_loaded()
         if self._deadlines is None:
             cell.counters.state = ActorState.RUNNING
         return actor
@@ -225,6 +238,8 @@ class Incarnation:
         now = trio.current_time()
         slice_ends = now + SLICE
         while True:
+            if self._renewal is not None and self._deadlines is None and await self._end_for(actor):
+                return End.RENEWED
             lane = self._next_lane(urgent_in_a_row)
             if lane is None:
                 end = await self._rest(actor)
@@ -266,7 +281,7 @@ class Incarnation:
             counters.expired += 1
             self._finish(run)
             return started
-        if self._batches and lane is _NORMAL and asked is None:
+        if self._batches and lane is _NORMAL and (asked is None or not isinstance(first.message, Request)):
             outcome: object = await contain(actor.handle_batch, [envelope.message for envelope in run])
         else:
             outcome = await contain(actor.handle, first.message)
@@ -278,6 +293,7 @@ class Incarnation:
         if asked is not None and not asked.settle(Answered(outcome)):
             counters.late_replies += 1
         counters.processed += len(run)
+        counters.in_a_row = 0
         if counters.outage_since is not None:
             self._outages = 0
             self._cell.note_recovery()
@@ -342,6 +358,32 @@ class Incarnation:
             return None
         self._cell.leave()
         return End.PASSIVATED
+
+    async def _end_for(self, actor: Actor) -> bool:
+        """Wait for the children and flush, for a restart; False where this life goes on after all."""
+        renewal, nursery = self._renewal, self._nursery
+        assert renewal is not None, "asked for only then"  # noqa: S101
+        assert nursery is not None, "the loop runs in it"  # noqa: S101
+        nursery.cancel_scope.deadline = math.inf
+        with trio.move_on_at(renewal.drain):
+            while self._children and self._deadlines is None:
+                await self._cell.mailbox.wait_for_arrival()
+        outcome: object = Failure(TimeoutError("the flush took too long"))
+        with trio.move_on_at(renewal.deadline):
+            outcome = await contain(actor.flush)
+        self._renewal = None
+        if isinstance(outcome, Failure):
+            self._cell.counters.last_error = summary(outcome.error)
+        if isinstance(outcome, Failure) or self._deadlines is not None:
+            self._cell.settle_renewal(succeeded=False)
+            return False
+        renewal.has_ended = True
+        return True
+
+    def _cut_off(self, renewal: Renewal) -> End:
+        """What was under way took too long for a restart; it is taken up again by the next life."""
+        renewal.has_ended, renewal.is_clean = True, False
+        return End.RENEWED
 
     def _has_nothing_to_do(self) -> bool:
         return self._cell.mailbox.is_empty and not self._children and not self._timers

@@ -22,7 +22,7 @@ from typing_extensions import override
 from alphapy.actors.kernel.actor import Unavailable
 from alphapy.actors.kernel.address import Address, Lane, Request, check_pattern
 from alphapy.actors.kernel.asking import Asked
-from alphapy.actors.kernel.bus import Bus, Delivery, Reason, Reply, Unanswered
+from alphapy.actors.kernel.bus import Answered, Bus, Delivery, Reason, Reply, Unanswered
 from alphapy.actors.kernel.cell import Cell, House, Leftover
 from alphapy.actors.kernel.containment import summary
 from alphapy.actors.kernel.deadletters import DeadLetters, DeadLetterSink, DeadLetterStatistics
@@ -33,6 +33,7 @@ from alphapy.actors.kernel.survey import Survey, survey
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable, Iterable
 
     from alphapy.actors.kernel.budget import Budget
     from alphapy.actors.kernel.supervision import ChildSpec
@@ -73,6 +74,18 @@ class StopReport:
         return not self.leftovers and not self.dead_letters
 
 
+@attrs.frozen
+class RestartReport:
+    """How many actors were to begin anew, and which of them did not, or not in order."""
+
+    actors: int
+    failed: tuple[Address, ...] = ()
+
+
+def _nobody_asks(_address: Address, _error: Exception) -> None:
+    """Nobody wants to know."""
+
+
 class Registry(Bus):
     """The actors of this process."""
 
@@ -83,8 +96,13 @@ class Registry(Bus):
         budget: Budget,
         rng: random.Random,
         outages: tuple[type[Exception], ...] = (),
+        on_unhealthy: Callable[[Address, Exception], None] = _nobody_asks,
     ) -> None:
-        """``outages``: exceptions that mean the same as :class:`Unavailable`."""
+        """``outages``: exceptions that mean the same as :class:`Unavailable`.
+
+        ``on_unhealthy`` is called once for each actor that has crashed ten times in a row, with its last
+        crash; it may neither wait nor raise.
+        """
         self._letters = DeadLetters(dead_letters, rng)
         self._kinds: dict[str, Kind] = {}
         self._cells: dict[str, Cell] = {}
@@ -100,6 +118,7 @@ class Registry(Bus):
             outages=(Unavailable, *outages),
             forget=self._forget,
             escalate=self._escalate,
+            sicken=on_unhealthy,
         )
 
     def register(self, pattern: str, spec: ChildSpec) -> None:
@@ -144,6 +163,27 @@ class Registry(Bus):
         # The type of the reply is the requester's word; what the actor returned is an object.
         return cast("Reply[T]", await asked.wait_settled())
 
+    async def retell(self, address: Address, message: object, *, timeout: float) -> Reply[None]:  # noqa: ASYNC109 -- it travels along
+        """Tell a message on the normal lane, handled as any tell, and wait for what becomes of it.
+
+        Answered once it has been dealt with; CRASHED once it was parked; TIMED_OUT as for an ask; BUSY
+        where the mailbox is full, or the actor has failed.
+        """
+        asked = Asked(trio.current_time() + timeout)
+        cell = self._cells.get(address.path) or self._start(address)
+        if not isinstance(cell, Cell):
+            await trio.lowlevel.checkpoint()
+            return _REFUSALS[cell]
+        if cell.counters.state is ActorState.FAILED:
+            await trio.lowlevel.checkpoint()
+            return Unanswered(Reason.BUSY, cell.counters.last_error or "")
+        delivery = cell.mailbox.put(Envelope(message, asked), Lane.NORMAL)
+        if delivery is not Delivery.ACCEPTED:
+            await trio.lowlevel.checkpoint()
+            return _REFUSALS[delivery]
+        outcome = await asked.wait_settled()
+        return outcome if isinstance(outcome, Unanswered) else Answered(None)
+
     def _post_asked(self, address: Address, envelope: Envelope, lane: Lane) -> Unanswered | None:
         cell = self._cells.get(address.path) or self._start(address)
         if not isinstance(cell, Cell):
@@ -170,6 +210,23 @@ class Registry(Bus):
             self._finished.set()
         if self._fatal is not None:
             raise EssentialActorFailed(*self._fatal) from self._fatal[1]
+
+    async def restart(self, patterns: Iterable[str], *, deadline: float) -> RestartReport:
+        """Begin new lives of all actors of these patterns by this time, one pattern after the other.
+
+        Nothing is lost: messages wait in the mailbox, what is under way is finished or taken up again, and
+        what is only in memory is flushed, or its actor is left as it is.
+        """
+        failed: list[Address] = []
+        count = 0
+        for pattern in patterns:
+            kind = self._kinds.get(check_pattern(pattern))
+            cells = () if kind is None else tuple(kind.cells.values())
+            count += len(cells)
+            async with trio.open_nursery() as nursery:
+                for cell in cells:
+                    nursery.start_soon(_renew_cell, cell, deadline, failed, name=f"restart {cell.address}")
+        return RestartReport(count, tuple(sorted(failed)))
 
     def stop_intake(self) -> None:
         """Refuse gateway events from now on; tells and asks go on, since draining actors need them."""
@@ -240,6 +297,10 @@ class Registry(Bus):
         """The actors summed by pattern, those included that have ended, all at once."""
         return tuple(kind.statistics() for kind in self._kinds.values())
 
+    def unhealthy(self) -> tuple[Address, ...]:
+        """The actors that have crashed ten times in a row and handled nothing since, in order."""
+        return tuple(sorted(cell.address for cell in self._cells.values() if cell.is_unhealthy))
+
     def dead_letters(self) -> DeadLetterStatistics:
         """The dead letters of this process."""
         return self._letters.statistics()
@@ -267,6 +328,11 @@ class Registry(Bus):
         if self._fatal is None and self._nursery is not None:
             self._fatal = (address, cause)
             self._nursery.cancel_scope.cancel(reason=f"{address} keeps failing")
+
+
+async def _renew_cell(cell: Cell, deadline: float, failed: list[Address]) -> None:
+    if not await cell.renew(deadline=deadline):
+        failed.append(cell.address)
 
 
 async def _stop_cell(cell: Cell, deadline: float, leftovers: list[Leftover]) -> None:

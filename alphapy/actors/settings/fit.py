@@ -18,12 +18,17 @@ _EXPECTED = {
 }
 
 
+def is_reference(definition: SettingDef) -> bool:
+    """Whether the setting names a channel or a role."""
+    return definition.type in (SettingType.CHANNEL, SettingType.ROLE)
+
+
 def misfit(definition: SettingDef, value: int, guild: CachedGuild | None) -> str | None:
     """What a channel or role setting must be, where the value is not that; None where it fits.
 
     A guild that Discord has not sent yet cannot be checked: its settings cannot be changed meanwhile.
     """
-    if definition.type not in (SettingType.CHANNEL, SettingType.ROLE):
+    if not is_reference(definition):
         return None
     if guild is None:
         return "changed once Discord has sent this server's channels and roles; try again in a moment"

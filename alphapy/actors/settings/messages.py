@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -61,6 +62,85 @@ class ChangeSetting(Request[ChangeResult]):
     value: Any
     actor_id: int
     source: Source = Source.COMMAND
+
+
+@attrs.frozen(kw_only=True)
+class SettingWritten:
+    """What became of one key: what was in force before and is now."""
+
+    scope: str
+    key: str
+    old: Any
+    new: Any
+    is_reset: bool
+    """The override is gone, and the default is in force."""
+
+
+@attrs.frozen
+class Saved:
+    """Everything holds what was asked for. ``written`` is what had to be written for that, maybe nothing."""
+
+    written: tuple[SettingWritten, ...]
+
+
+class RefusalKind(enum.Enum):
+    """Why nothing was written."""
+
+    UNKNOWN = "unknown"
+    """There is no such setting."""
+    BAD_VALUE = "bad value"
+    FORBIDDEN = "forbidden"
+    """Only a bot owner may change it."""
+    NOT_YET = "not yet"
+    """Discord has not sent this guild's channels and roles, with which the value would be compared."""
+    GONE = "gone"
+    """The guild has no such entry in its history."""
+    NOT_ROLLBACKABLE = "not rollbackable"
+    """The entry holds no earlier value to go back to."""
+
+
+@attrs.frozen(kw_only=True)
+class NotSaved:
+    """Nothing was written. ``expected`` completes the sentence "it must be …" where a value is bad."""
+
+    kind: RefusalKind
+    name: str = ""
+    """``scope.key``, where one key is to blame."""
+    expected: str = ""
+
+
+SaveResult = Saved | NotSaved
+
+
+@attrs.frozen(kw_only=True)
+class SaveScope(Request[SaveResult]):
+    """Set several keys of one scope, or none of them; None or an empty text clears an override.
+
+    With ``replace``, keys that are not listed are cleared, too. The change is recorded in the guild's log
+    channel. ``as_owner``: the actor is a bot owner, who may change what nobody else may.
+    """
+
+    scope: str
+    values: Mapping[str, Any]
+    replace: bool = False
+    actor_id: int
+    as_owner: bool = False
+    source: Source = Source.API
+
+
+@attrs.frozen(kw_only=True)
+class RollBack(Request[SaveResult]):
+    """Bring back the value that a change of the history replaced; recorded as :class:`SaveScope` is."""
+
+    history_id: int
+    actor_id: int
+    as_owner: bool = False
+    source: Source = Source.API
+
+
+@attrs.frozen
+class Reload(Request[int]):
+    """Read the guild's rows again; the reply is how many of them are settings that can be read."""
 
 
 @attrs.frozen(kw_only=True)

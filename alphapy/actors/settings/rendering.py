@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alphapy.actors.embeds import Colour
+from alphapy.actors.settings.fit import is_reference
 from alphapy.gateway.models.outgoing import Embed, EmbedField
 from alphapy.pure.setting_types import SettingType
 from alphapy.pure.text import code, cut, escape_markdown, neutralise_mentions
@@ -17,8 +18,20 @@ if TYPE_CHECKING:
 NOT_SET = "not set"
 SHOWN_CHARACTERS = 1000
 
-EMOJI = {"system": "⚙️"}
-"""By scope; the title's first character."""
+DEFAULT_EMOJI = "⚙️"
+EMOJI = {
+    "embedwatcher": "🔔",
+    "gpt": "🤖",
+    "agents": "🤖",
+    "invites": "🎉",
+    "engagement": "🎉",
+    "reminders": "⏰",
+    "gdpr": "🔒",
+    "onboarding": "📝",
+    "verification": "✅",
+    "ticketbot": "🎟️",
+}
+"""By scope; the title's first character (spec/settings.md 4.1)."""
 
 
 def label(key: str) -> str:
@@ -26,9 +39,11 @@ def label(key: str) -> str:
     return " ".join(word.capitalize() for word in key.split("_") if word not in {"id", "ids"})
 
 
-def shown(definition: SettingDef, value: Any, guild: CachedGuild | None) -> str:
+def shown(
+    definition: SettingDef, value: Any, guild: CachedGuild | None, limit: int = SHOWN_CHARACTERS
+) -> str:
     """A value in a reply or an embed; a channel or role that is gone carries a warning sign."""
-    if value is None or value == "" or (value == 0 and _is_reference(definition)):
+    if value is None or value == "" or (value == 0 and is_reference(definition)):
         return NOT_SET
     if definition.type is SettingType.CHANNEL:
         known = guild is None or value in guild.channels
@@ -39,12 +54,8 @@ def shown(definition: SettingDef, value: Any, guild: CachedGuild | None) -> str:
     if definition.type is SettingType.BOOL:
         return "✅ yes" if value else "❌ no"
     if "message" in definition.key:
-        return cut(escape_markdown(neutralise_mentions(str(value))), SHOWN_CHARACTERS)
-    return code(str(value), SHOWN_CHARACTERS)
-
-
-def _is_reference(definition: SettingDef) -> bool:
-    return definition.type in (SettingType.CHANNEL, SettingType.ROLE)
+        return cut(escape_markdown(neutralise_mentions(str(value))), limit)
+    return code(str(value), limit)
 
 
 def scope_embed(scope: str, snapshot: SettingsSnapshot, guild: CachedGuild | None) -> Embed:
@@ -55,7 +66,7 @@ def scope_embed(scope: str, snapshot: SettingsSnapshot, guild: CachedGuild | Non
     )
     count = len(definitions)
     return Embed(
-        title=f"{EMOJI.get(scope, '⚙️')} {scope.capitalize()} settings",
+        title=f"{EMOJI.get(scope, DEFAULT_EMOJI)} {scope.capitalize()} settings",
         color=Colour.SETTINGS,
         fields=fields,
         footer=f"{count} setting" + ("" if count == 1 else "s"),

@@ -11,11 +11,12 @@ import attrs
 import msgspec
 
 from alphapy.gateway.models.message import LOADING, Message
+from alphapy.gateway.models.user import Member
 from alphapy.gateway.rest import routes
 from alphapy.gateway.rest.client import Call
 from alphapy.gateway.rest.errors import ALREADY_ACKNOWLEDGED, DiscordError, DiscordErrorKind
 from alphapy.gateway.rest.tickets import Priority
-from alphapy.pure.ids import ApplicationId, ChannelId, GuildId, InteractionId, MessageId
+from alphapy.pure.ids import ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -259,6 +260,19 @@ class DiscordCalls:
         """Delete a message; success too when it, or its channel, is already gone."""
         target = routes.DELETE_MESSAGE.to(channel_id=channel_id, message_id=message_id)
         await self._delete(Call(target, reason=reason, priority=priority))
+
+    async def member(self, guild_id: GuildId, user_id: UserId, *, within: float) -> Member:
+        """A member of a guild; no attempt begins later than ``within`` seconds from now."""
+        target = routes.GET_MEMBER.to(guild_id=guild_id, user_id=user_id)
+        body = await self._client.request(Call(target, start_within=within))
+        return _decode(target, body, Member, strict=False)
+
+    async def open_direct(self, user_id: UserId) -> ChannelId:
+        """The direct message channel with a user; the same one however often it is opened."""
+        target = routes.OPEN_DIRECT.to()
+        call = Call(target, json={"recipient_id": str(user_id)}, repeatable=True)
+        opened = _decode(target, await self._client.request(call), _Created)
+        return ChannelId(_id(target, opened.id))
 
     async def put_global_commands(
         self, application_id: ApplicationId, manifest: Sequence[Mapping[str, Any]]

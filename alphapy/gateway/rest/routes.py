@@ -60,6 +60,9 @@ APPLICATION = Route("GET", "/oauth2/applications/@me")
 PUT_GLOBAL_COMMANDS = Route("PUT", "/applications/{application_id}/commands")
 PUT_GUILD_COMMANDS = Route("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
 
+GET_MEMBER = Route("GET", "/guilds/{guild_id}/members/{user_id}")
+OPEN_DIRECT = Route("POST", "/users/@me/channels")
+
 CHANNEL_MESSAGES = Route("GET", "/channels/{channel_id}/messages")
 CREATE_MESSAGE = Route("POST", "/channels/{channel_id}/messages")
 EDIT_MESSAGE = Route("PATCH", "/channels/{channel_id}/messages/{message_id}")

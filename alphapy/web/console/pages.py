@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from quart import Blueprint, Response, render_template, request
 
-from alphapy.web.auth import admit
+from alphapy.web.auth.operators import admit
 from alphapy.web.console import charts, words
 from alphapy.web.console.attention import notices
 from alphapy.web.console.view import Observer
@@ -21,7 +21,7 @@ from alphapy.web.tree import tree_json
 if TYPE_CHECKING:
     from quart.typing import ResponseTypes
 
-    from alphapy.web.auth import OperatorDoor
+    from alphapy.web.auth.operators import OperatorDoor
     from alphapy.web.census import Census
     from alphapy.web.probe import DatabaseProbe
     from alphapy.web.sources import Sources

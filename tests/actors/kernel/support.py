@@ -196,12 +196,17 @@ async def running(
     budget: Budget | None = None,
     outages: tuple[type[Exception], ...] = (),
     stop_within: float = 60.0,
+    on_unhealthy: Callable[[Address, Exception], None] = lambda _address, _error: None,
 ) -> AsyncIterator[House]:
     """Run a registry with these kinds around a test, and stop it in order afterwards."""
     house_letters = letters or Letters()
     house_budget = budget or Budget(10_000)
     registry = Registry(
-        dead_letters=house_letters, budget=house_budget, rng=random.Random(7), outages=outages
+        dead_letters=house_letters,
+        budget=house_budget,
+        rng=random.Random(7),
+        outages=outages,
+        on_unhealthy=on_unhealthy,
     )
     for pattern, spec in specs.items():
         registry.register(pattern, spec)

@@ -9,7 +9,7 @@ import pytest
 from alphapy.gateway.models.outgoing import Embed, File, OutgoingMessage
 from alphapy.gateway.rest.calls import Application, GatewayInfo
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
-from alphapy.pure.ids import ApplicationId, ChannelId, GuildId, InteractionId, MessageId
+from alphapy.pure.ids import ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId
 from tests.gateway.rest.test_client import in_turn
 from tests.support.http_server import Fault, Reply
 
@@ -182,3 +182,17 @@ async def test_commands_are_replaced(connect: Connect) -> None:
         ("PUT", "/applications/1/guilds/9/commands"),
     ]
     assert line.received[0].json == manifest
+
+
+async def test_a_member(connect: Connect) -> None:
+    answer = {"user": {"id": "9", "username": "ada"}, "roles": ["5", "6"]}
+    async with connect(in_turn(Reply(200, answer))) as line:
+        member = await line.calls.member(GuildId(7), UserId(9), within=5.0)
+    assert member.roles == (5, 6)
+    assert line.server.received[0].path.endswith("/guilds/7/members/9")
+
+
+async def test_a_direct_channel_is_opened_again_when_in_doubt(connect: Connect) -> None:
+    async with connect(in_turn(Reply(502), Reply(200, {"id": "11"}))) as line:
+        assert await line.calls.open_direct(UserId(9)) == ChannelId(11)
+    assert [request.json for request in line.server.received] == [{"recipient_id": "9"}] * 2

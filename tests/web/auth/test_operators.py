@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alphapy.environment import Secret
-from alphapy.web.auth import OperatorDoor, is_loopback
+from alphapy.web.auth.operators import OperatorDoor, is_loopback
 from tests.web.house import House, open_house
 
 if TYPE_CHECKING:

@@ -18,11 +18,14 @@ import attrs
 from quart import request
 
 from alphapy.environment import Secret
+from alphapy.web.auth.caller import Access, Caller
 from alphapy.web.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from alphapy.pure.ids import GuildId
+    from alphapy.web.routing.mount import Credentials
     from alphapy.web.sources import Sources
 
 KEY_HEADER: Final = "X-Api-Key"
@@ -61,6 +64,21 @@ class OperatorDoor:
 def guard(sources: Sources) -> OperatorDoor:
     """The door of this service."""
     return OperatorDoor(api_key=sources.api_key, trusted_proxies=sources.trusted_proxies)
+
+
+@attrs.frozen
+class Doorkeeper:
+    """Who may call a declared route, as far as that takes operators only."""
+
+    door: OperatorDoor
+
+    async def identify(self, request: Credentials, access: Access, guild_id: GuildId | None) -> Caller:  # noqa: ARG002
+        """Whoever sends the request; raises ApiError for one who is not let in."""
+        if access is Access.OPEN:
+            return Caller(access=access)
+        if (refusal := self.door.refusal(request.peer, request.header)) is not None:
+            raise refusal
+        return Caller(access=access, service=True)
 
 
 def admit(door: OperatorDoor) -> None:
