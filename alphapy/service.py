@@ -12,6 +12,7 @@ from alphapy.actors.aside import SetAside
 from alphapy.actors.dead_letters.desk import DeadLetterDesk
 from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.effects.messages import Sweep
+from alphapy.actors.effects.moderation import moderation_verbs
 from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
 from alphapy.actors.effects.sweeper import Sweeper
 from alphapy.actors.effects.verbs import verbs
@@ -39,6 +40,7 @@ from alphapy.gateway.models.guild import Permissions
 from alphapy.gateway.opcodes import ALPHAPY_INTENTS
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
+from alphapy.gateway.rest.moderation import ModerationCalls
 from alphapy.gateway.shards import ShardPlan, Shards
 from alphapy.logging_setup import secrets_of
 from alphapy.pure.clock import Clock
@@ -104,7 +106,10 @@ class Service:
         self.journal = JournalKit(
             pool=wings.pool,
             progress=self.progress,
-            verbs=verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
+            verbs={
+                **verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
+                **moderation_verbs(ModerationCalls(wings.rest), self.calls, lambda: self.guilds.me),
+            },
             clock=wings.clock,
             rng=wings.rng,
             waypoints=wings.waypoints,

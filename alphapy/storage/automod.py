@@ -74,7 +74,7 @@ class Logged:
         return json_object(json_object(self.meta.get("delivery")).get("steps"))
 
 
-_LOGGED = """
+LOGGED_COLUMNS = """
     id, event_key, user_id, message_id, channel_id, rule_id, action_taken, message_content, ai_analysis,
     context, moderator_id, coalesce(timestamp, 'epoch'), coalesce(appeal_status, 'none')
 """
@@ -211,33 +211,34 @@ async def by_keys(tx: Transaction, guild_id: GuildId, keys: Sequence[str]) -> li
     """The rows of these message revisions, locked."""
     rows = await tx.fetch_all(
         f"""
-        SELECT {_LOGGED} FROM automod_logs WHERE guild_id = %s AND event_key = ANY(%s) ORDER BY id FOR UPDATE
+        SELECT {LOGGED_COLUMNS} FROM automod_logs
+        WHERE guild_id = %s AND event_key = ANY(%s) ORDER BY id FOR UPDATE
         """,  # noqa: S608 - constants
         (guild_id, list(keys)),
     )
-    return [_logged(row) for row in rows]
+    return [read_logged(row) for row in rows]
 
 
 async def find(tx: Transaction, guild_id: GuildId, log_id: int) -> Logged | None:
     """A row of the log, locked; None where the guild has none of that id."""
     row = await tx.fetch_one(
-        f"SELECT {_LOGGED} FROM automod_logs WHERE guild_id = %s AND id = %s FOR UPDATE",  # noqa: S608
+        f"SELECT {LOGGED_COLUMNS} FROM automod_logs WHERE guild_id = %s AND id = %s FOR UPDATE",  # noqa: S608
         (guild_id, log_id),
     )
-    return None if row is None else _logged(row)
+    return None if row is None else read_logged(row)
 
 
 async def unlogged(tx: Transaction, guild_id: GuildId, *, since: datetime, limit: int) -> list[Logged]:
     """The rows that the log channel has not been told of, oldest first, locked."""
     rows = await tx.fetch_all(
         f"""
-        SELECT {_LOGGED} FROM automod_logs
+        SELECT {LOGGED_COLUMNS} FROM automod_logs
         WHERE guild_id = %s AND timestamp >= %s AND context -> '_meta' -> 'logged' = 'false'
         ORDER BY id LIMIT %s FOR UPDATE
         """,  # noqa: S608 - constants
         (guild_id, since, limit),
     )
-    return [_logged(row) for row in rows]
+    return [read_logged(row) for row in rows]
 
 
 async def write_contexts(
@@ -303,7 +304,8 @@ async def give_back(tx: Transaction, guild_id: GuildId, row: Logged, *, rule_typ
     )
 
 
-def _logged(row: tuple[Any, ...]) -> Logged:
+def read_logged(row: tuple[Any, ...]) -> Logged:
+    """A row of :data:`LOGGED_COLUMNS`."""
     names = [field.name for field in attrs.fields(Logged)]
     values = dict(zip(names, row, strict=True))
     analysis = values["ai_analysis"]

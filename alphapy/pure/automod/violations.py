@@ -54,7 +54,7 @@ class Offence:
 
 @attrs.frozen(kw_only=True)
 class Violation:
-    """A message revision that breaks a rule. ``until`` is the end of a timeout that the author has already."""
+    """A message revision that breaks a rule. ``until`` is the end of a timeout that its author has."""
 
     event_key: str
     user_id: int
