@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from alphapy.actors.automod import manifest as automod
 from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
 from alphapy.actors.operational_events import manifest as operational_events
@@ -15,7 +16,7 @@ from alphapy.actors.status import manifest as status
 if TYPE_CHECKING:
     from alphapy.actors.feature import Feature, Wiring
 
-BUILDERS = (operational_events.build, settings.build, status.build, custom_commands.build)
+BUILDERS = (operational_events.build, settings.build, status.build, automod.build, custom_commands.build)
 """One for each feature. An actor may tell, to its very end, those of the features before its own."""
 
 

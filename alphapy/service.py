@@ -31,6 +31,7 @@ from alphapy.actors.router import Router
 from alphapy.actors.sessions import SessionKeeper, StoredProgress
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
+from alphapy.ai.client import LanguageModel
 from alphapy.features import BuiltFeatures
 from alphapy.gateway.access import RoleAuthority
 from alphapy.gateway.commands import manifest
@@ -75,6 +76,7 @@ class Wings:
     clock: Clock
     pool: Pool
     rest: RestClient
+    model: LanguageModel
     rng: random.Random
     waypoints: Waypoints
 
@@ -87,6 +89,7 @@ class Service:
         self.clock = wings.clock
         self.pool = wings.pool
         self.rest = wings.rest
+        self._model = wings.model
         self.rng = wings.rng
         self.calls = DiscordCalls(wings.rest)
         self.guilds = GuildCache()
@@ -191,6 +194,7 @@ class Service:
             catalogue=catalogue,
             info=self.info,
             mask=self.mask,
+            model=self._model,
         )
 
     async def load_settings(self) -> None:

@@ -28,6 +28,7 @@ from alphapy.actors.command_sync import register_commands
 from alphapy.actors.kernel.clock import SystemClock
 from alphapy.actors.kernel.registry import EssentialActorFailed
 from alphapy.actors.kernel.waypoints import Unwatched
+from alphapy.ai.client import LanguageModel
 from alphapy.gateway.commands import ManifestError
 from alphapy.gateway.reconnect import FatalClose
 from alphapy.gateway.rest.client import RestClient
@@ -138,12 +139,14 @@ async def serve(
             open_pool(dsn, min_size=config.database_pool_min, max_size=config.database_pool_max, rng=rng)
         )
         rest = await wings.enter_async_context(RestClient(config.token, config.discord_api_base))
+        model = await wings.enter_async_context(LanguageModel.of(config))
         service = Service(
             config,
             Wings(
                 clock=clock or SystemClock(),
                 pool=pool,
                 rest=rest,
+                model=model,
                 rng=rng,
                 waypoints=waypoints or Unwatched(),
             ),

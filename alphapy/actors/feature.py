@@ -19,6 +19,7 @@ from alphapy.actors.kernel.bus import Bus
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.listeners import Running
+from alphapy.ai.client import LanguageModel
 from alphapy.config import Config
 from alphapy.gateway.commands import Command, Group
 from alphapy.gateway.components import ComponentRoute, ModalRoute
@@ -147,5 +148,6 @@ class Wiring:
     owners: Owners
     catalogue: Catalogue
     info: ServiceInfo
+    model: LanguageModel
     mask: Mask
     """Takes known secrets, and what looks like one, out of text that is recorded or shown."""

@@ -57,6 +57,11 @@ class PremiumBook:
         """Whether the guild has premium, or had it when that was last known."""
         return (await self._asked(guild_id)).premium
 
+    def last_known(self, guild_id: GuildId) -> bool:
+        """The last answer, without asking; False before the first."""
+        answer = self._answers.get(guild_id)
+        return answer is not None and answer.premium
+
     async def _asked(self, guild_id: GuildId) -> _Answer:
         now, answer = trio.current_time(), self._answers.get(guild_id)
         if answer is not None:
