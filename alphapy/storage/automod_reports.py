@@ -211,6 +211,12 @@ async def guilds_with_notices(tx: Transaction, *, before: datetime, limit: int) 
     return [GuildId(row[0]) for row in rows]
 
 
+async def oldest_notice(tx: Transaction) -> datetime | None:
+    """When the oldest notice that still stands, of any guild, was posted."""
+    found: datetime | None = await tx.fetch_value(f"SELECT min(e.done_at) {_NOTICES}")  # noqa: S608
+    return found
+
+
 async def guilds_to_report(
     tx: Transaction, *, since: datetime, before: datetime, limit: int
 ) -> list[GuildId]:

@@ -221,7 +221,8 @@ class AutomodActor(Actor):
         members = [e.event for e in fresh if isinstance(e.event, GuildMemberAdd | GuildMemberUpdate)]
         moved = [event for event in members if self._mutes.concerns(event)]
         if violations or questions or moved:
-            await self._write(fresh, violations, questions, moved, settings, premium=rules.premium)
+            premium = rules.premium or await self._has_premium(settings)
+            await self._write(fresh, violations, questions, moved, settings, premium=premium)
         else:
             self._journal.passed(fresh)
         self._bench.settle(reviewed)
@@ -402,6 +403,13 @@ class AutomodActor(Actor):
 
     async def _rules(self) -> RuleSet:
         return await self._rulebook.fresh()
+
+    async def _has_premium(self, settings: SettingsSnapshot) -> bool:
+        """Whether steps of escalation that need premium may be taken; asked only where there are such."""
+        steps = Escalation.read(settings.value("automod", "escalation")).steps
+        if not any(step.action.is_premium for step in steps):
+            return False
+        return await self._parts.premium.in_force(self._guild_id)
 
     async def _settings(self) -> SettingsSnapshot:
         """Fresh ones; the last known where they cannot be read, which does not switch moderation off."""

@@ -261,6 +261,7 @@ class AskingActor(Actor):
     async def handle(self, message: object) -> object:
         match message:
             case PickUp():
+                await self._premium.in_force(self._guild_id)
                 await self._journal.pick_up()
             case EffectClosed() | EffectLeft():
                 self._judge.forget(message.effect.id)

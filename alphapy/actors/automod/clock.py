@@ -79,8 +79,10 @@ class AutomodClock(Actor):
                 tx, since=now - FORGOTTEN_AFTER, before=now - timedelta(seconds=30), limit=AT_ONCE
             )
         )
-        following = await mutes.next_end(tx)
-        return found, following
+        ends = [await mutes.next_end(tx)]
+        oldest = await reports.oldest_notice(tx)
+        ends += [] if oldest is None else [oldest + NOTICE_STAYS]
+        return found, min((end for end in ends if end is not None), default=None)
 
     async def _forget_texts(self, now: datetime) -> None:
         """Forget what old messages said, in each guild as it wants."""

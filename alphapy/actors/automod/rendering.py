@@ -218,5 +218,6 @@ def _finding(finding: Finding) -> str:
     action = (finding.rule.action_type or "").upper()
     return (
         f"{mark} `#{finding.rule.id}` **{escape_markdown(cut(finding.rule.name, 60))}** · {action} · "
-        f"severity {finding.rule.severity}\n> {inert(finding.reason, 200)} (confidence {finding.confidence:.0%})"
+        f"severity {finding.rule.severity}\n> {inert(finding.reason, 200)} "
+        f"(confidence {finding.confidence:.0%})"
     )
