@@ -159,9 +159,11 @@ def _database_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
 def _run(options: argparse.Namespace) -> int:
     from alphapy import supervisor
     from alphapy.logging_setup import set_up_logging
+    from alphapy.phases import Phase, phase
 
-    config = Config.load(os.environ, dotenv=Path(".env"))
-    set_up_logging(config)
+    with phase(Phase.CONFIG):
+        config = Config.load(os.environ, dotenv=Path(".env"))
+        set_up_logging(config)
     return supervisor.run(config, sign_off=options.sign_off)
 
 

@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from alphapy.actors.automod import manifest as automod
+from alphapy.actors.command_sync import manifest as command_sync
 from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
 from alphapy.actors.operational_events import manifest as operational_events
 from alphapy.actors.settings import manifest as settings
 from alphapy.actors.status import manifest as status
+from alphapy.actors.webhooks import manifest as webhooks
 
 if TYPE_CHECKING:
     from alphapy.actors.feature import Feature, Wiring
 
-BUILDERS = (operational_events.build, settings.build, status.build, automod.build, custom_commands.build)
+BUILDERS = (
+    operational_events.build,
+    settings.build,
+    status.build,
+    command_sync.build,
+    webhooks.build,
+    automod.build,
+    custom_commands.build,
+)
 """One for each feature. An actor may tell, to its very end, those of the features before its own."""
 
 

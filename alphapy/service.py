@@ -7,8 +7,10 @@ import random
 from typing import TYPE_CHECKING
 
 import attrs
+import httpx
 
 from alphapy.actors.aside import SetAside
+from alphapy.actors.backfill.backfill import Backfill
 from alphapy.actors.dead_letters.desk import DeadLetterDesk
 from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.effects.messages import Sweep
@@ -25,16 +27,19 @@ from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.kernel.registry import Registry
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.kernel.waypoints import Waypoints
+from alphapy.actors.lifecycle import Lifecycle
 from alphapy.actors.module_gate import SettingsGate
+from alphapy.actors.operational_events.messages import EVENTS, actor_error, command_error
 from alphapy.actors.owners import OwnerRegistry
 from alphapy.actors.router import Router
 from alphapy.actors.sessions import SessionKeeper, StoredProgress
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.ai.client import LanguageModel
+from alphapy.actors.settings.snapshot import SettingsUnavailable
 from alphapy.features import BuiltFeatures
 from alphapy.gateway.access import RoleAuthority
-from alphapy.gateway.commands import manifest
+from alphapy.gateway.commands import manifest, paths
 from alphapy.gateway.dispatcher import Dispatcher
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.models.guild import Permissions
@@ -44,6 +49,7 @@ from alphapy.gateway.rest.client import RestClient
 from alphapy.gateway.rest.moderation import ModerationCalls
 from alphapy.gateway.shards import ShardPlan, Shards
 from alphapy.logging_setup import secrets_of
+from alphapy.phases import Phase, phase
 from alphapy.pure.clock import Clock
 from alphapy.pure.ids import ChannelId, GuildId
 from alphapy.pure.masking import Mask
@@ -53,12 +59,15 @@ from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 from alphapy.storage.pool import Pool
 from alphapy.version import CODENAME, VERSION
 from alphapy.web.app import build_app
+from alphapy.web.auth.admins import GuildAdmins, Surroundings
+from alphapy.web.auth.security import Security
+from alphapy.web.messenger import Outbox
+from alphapy.web.routes.dashboard import Dashboard
 from alphapy.web.sources import ServiceFacts, Sources
 
 if TYPE_CHECKING:
     from alphapy.config import Config
-    from alphapy.gateway.invocation import Outcome
-    from alphapy.gateway.shard import ShardState
+    from alphapy.gateway.invocation import Crash, Outcome
 
 log = logging.getLogger("alphapy.service")
 
@@ -79,6 +88,8 @@ class Wings:
     model: LanguageModel
     rng: random.Random
     waypoints: Waypoints
+    outside: httpx.AsyncClient
+    """For asking services other than Discord."""
 
 
 class Service:
@@ -94,6 +105,16 @@ class Service:
         self.calls = DiscordCalls(wings.rest)
         self.guilds = GuildCache()
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
+        self.outside = wings.outside
+        self.admins = GuildAdmins(
+            Surroundings(
+                guilds=self.guilds,
+                members=self.calls,
+                is_owner=self.owners.is_owner,
+                admin_role_ids=config.admin_role_ids,
+                guilds_arrived=lambda: self.gateway_ready,
+            )
+        )
         self.budget = Budget(EVENT_BUDGET)
         self.progress = Progress(StoredProgress(wings.pool), wings.rng, wings.waypoints)
         letters = StoredDeadLetters(wings.pool, self.progress)
@@ -102,8 +123,9 @@ class Service:
             budget=self.budget,
             rng=wings.rng,
             outages=(DatabaseUnavailable, DatabaseBusy),
+            on_unhealthy=self._unhealthy,
         )
-        self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, wings.waypoints)
+        self.lifecycle = Lifecycle(self.registry, self._guilds_of)
         self.dead_letters = DeadLetterDesk(wings.pool, self.registry, letters)
         self.aside = SetAside(self.progress, self.registry, room_below=self.budget.share // 2)
         self.journal = JournalKit(
@@ -118,18 +140,36 @@ class Service:
             waypoints=wings.waypoints,
         )
         self.interactions = InteractionLog(wings.pool)
-        self.settings = SettingsBoard(setting_registry(llm_provider=config.llm_provider), self.registry)
+        self.settings = SettingsBoard(
+        self.backfill = Backfill(
+            history=self.calls,
+            bus=self.registry,
+            budget=self.budget,
+            settings=self.settings,
+            guilds=self.guilds,
+            progress=self.progress,
+            clock=wings.clock,
+            rng=wings.rng,
+            waypoints=wings.waypoints,
+        )
+        self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, self.backfill, wings.waypoints)
+            setting_registry(llm_provider=config.llm_provider),
+            self.registry,
+            is_away=lambda: not wings.pool.is_available,
+        )
         self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
         self.mask = Mask(secrets_of(config))
         self.port = 0
         self.stopping = False
         self.settings_loaded = False
+        self._has_timers = False
         self._build()
         self.web = build_app(self._sources())
 
     def _build(self) -> None:
         catalogue = BuiltFeatures()
         features = catalogue.build(self._wiring(catalogue))
+        self.backfill.serve(features, self.sessions)
         self._first_messages = [told for feature in features for told in feature.first_messages]
         for feature in features:
             for actor in feature.actors:
@@ -140,6 +180,7 @@ class Service:
         )
         commands = [command for feature in features for command in feature.commands]
         self.manifest = manifest(commands)
+        self.command_paths = paths(commands)
         self.dispatcher = Dispatcher(
             commands=commands,
             components=[route for feature in features for route in feature.components],
@@ -152,8 +193,10 @@ class Service:
             ),
             clock=self.clock,
             on_outcome=self._track,
+            on_crash=self._crashed,
             gate=SettingsGate(self.settings),
             beginnings=self.interactions,
+            outages=(DatabaseUnavailable, DatabaseBusy, SettingsUnavailable),
         )
         self.router = Router(
             features,
@@ -166,6 +209,8 @@ class Service:
             progress=self.progress,
             sessions=self.sessions,
             aside=self.aside,
+            backfill=self.backfill,
+            witness=self.admins.see,
         )
         self.shards = Shards(
             ShardPlan(
@@ -173,7 +218,7 @@ class Service:
                 intents=ALPHAPY_INTENTS,
                 url=self.config.discord_gateway_url,
                 on_dispatch=self.router.route,
-                on_state=_log_state,
+                on_state=self.lifecycle.state_changed,
             ),
             self.calls,
             self.rng,
@@ -207,10 +252,14 @@ class Service:
             extra={"event": "settings_loaded", "rows": len(rows), "unknown_rows": unknown},
         )
 
-    def tell_first(self) -> None:
-        """Start the actors that work without being asked; the registry runs by now."""
-        for address, message in self._first_messages:
-            self.registry.tell(address, message)
+    def begin_timers(self) -> None:
+        """Start the actors that work without being asked, once; the registry runs by now."""
+        if self._has_timers:
+            return
+        self._has_timers = True
+        with phase(Phase.TIMERS):
+            for address, message in self._first_messages:
+                self.registry.tell(address, message)
 
     def sweep_effects(self) -> None:
         """Have pending effects picked up, from now on, whether or not their guilds have anything to say."""
@@ -230,6 +279,19 @@ class Service:
     def is_ready(self) -> bool:
         """Whether the gateway is ready and the settings are there."""
         return self.settings_loaded and self.gateway_ready and not self.stopping
+
+    def session_began(self, shard_id: int, guild_ids: tuple[GuildId, ...]) -> None:
+        """A shard has a new session, with these guilds."""
+        self.lifecycle.began(shard_id, guild_ids)
+
+    def session_resumed(self, shard_id: int) -> None:
+        """A shard's session goes on."""
+        self.lifecycle.resumed(shard_id)
+
+    def joined(self, guild_id: GuildId) -> None:
+        """See to a guild that the bot was added to."""
+        self.settings.returned(guild_id)
+        self.lifecycle.joined(guild_id)
 
     def removed(self, guild_id: GuildId) -> None:
         """Forget a guild that the bot has left; its rows stay for a return."""
@@ -251,6 +313,7 @@ class Service:
             pool=self.pool,
             bus=self.registry,
             actors=self.registry,
+            letters=self.dead_letters,
             shards=self.shards,
             budget=self.budget.statistics,
             router=self.router.statistics,
@@ -261,6 +324,34 @@ class Service:
             gateway_ready=lambda: self.gateway_ready,
             settings_loaded=lambda: self.settings_loaded,
             stopping=lambda: self.stopping,
+            security=Security.of(self.config),
+            outside=self.outside,
+            admins=self.admins,
+            outbox=self._outbox(),
+            is_owner=self.owners.is_owner,
+            dashboard=Dashboard(
+                registry=self.settings.registry,
+                guilds=self.guilds,
+                commands=lambda: self.command_paths,
+                main_guild_id=GuildId(self.config.main_guild_id) if self.config.main_guild_id else None,
+                public_stats=self.config.public_stats,
+            ),
+        )
+
+    def _outbox(self) -> Outbox:
+        """Where webhooks send to."""
+
+        def log_channel(guild_id: GuildId) -> ChannelId | None:
+            found = self.settings.snapshot(guild_id).snowflake("system", "log_channel_id")
+            return None if found is None else ChannelId(found)
+
+        return Outbox(
+            discord=self.calls,
+            me=lambda: self.guilds.me,
+            guilds=self.guilds,
+            main_guild_id=GuildId(self.config.main_guild_id) or None,
+            legal_channel_id=ChannelId(self.config.legal_updates_channel_id) or None,
+            log_channel=log_channel,
         )
 
     def _owner_of(self, guild_id: GuildId) -> int | None:
@@ -276,12 +367,15 @@ class Service:
         guild = self.guilds.get(GuildId(guild_id))
         return None if guild is None else guild.name
 
+    def _guilds_of(self, shard_id: int) -> list[GuildId]:
+        count = max(1, len(self.shards.statistics()))
+        return [guild_id for guild_id in self.guilds.known() if (guild_id >> 22) % count == shard_id]
+
+    def _crashed(self, crash: Crash) -> None:
+        self.registry.tell(EVENTS, command_error(crash))
+
+    def _unhealthy(self, address: Address, error: Exception) -> None:
+        self.registry.tell(EVENTS, actor_error(address, error))
+
     def _track(self, outcome: Outcome) -> None:
         self.registry.tell(Address.process("command_tracker"), outcome)
-
-
-def _log_state(shard_id: int, state: ShardState) -> None:
-    log.info(
-        "a shard changed its state",
-        extra={"event": "shard_state", "shard": shard_id, "state": state.value},
-    )

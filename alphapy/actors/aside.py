@@ -4,8 +4,9 @@ An actor that holds its whole share of the budget refuses what comes next (:clas
 on it is told nothing more, so that its progress cannot pass what it missed; every other actor goes on. Once
 it has room, the shard RESUMEs from its mark: what the others have done already they skip.
 
-When it fails: the session is over before the log could be read again; what the actor missed is then lost to
-the log, logged, and left to back-fill from its progress.
+When it fails: the session is over before the log could be read again; what the actor missed is then not in
+the log any more. Messages are read back (:mod:`alphapy.actors.backfill.backfill`), since the mark has not
+passed them; the rest is lost, and logged.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ class SetAside:
             if missed.shard_id != event.shard_id:
                 continue
             if missed.session_id != event.session_id:
-                log.error(
-                    "the session ended while an actor was set aside",
+                log.warning(
+                    "the session ended while an actor was set aside; only messages are read back",
                     extra={"event": "events_missed", "actor": str(address), "seq": missed.seq},
                 )
                 del self._missed[address]

@@ -8,7 +8,7 @@ commands and components, and routes the events it subscribes to.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -23,7 +23,7 @@ from alphapy.ai.client import LanguageModel
 from alphapy.config import Config
 from alphapy.gateway.commands import Command, Group
 from alphapy.gateway.components import ComponentRoute, ModalRoute
-from alphapy.gateway.events import Event
+from alphapy.gateway.events import Event, MessageCreate
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.pure.clock import Clock
@@ -31,7 +31,7 @@ from alphapy.pure.masking import Mask
 from alphapy.storage.pool import Pool
 
 if TYPE_CHECKING:
-    from alphapy.pure.ids import GuildId
+    from alphapy.pure.ids import ApplicationId, GuildId
 
 
 @attrs.frozen
@@ -39,7 +39,8 @@ class GatewayEvent:
     """A gateway event as a feature's actor receives it, on its normal lane.
 
     ``session_id`` and ``seq`` are its place in the gateway's log: a durable feature stores them in the same
-    transaction as its effects and skips what it has already done (design.md, section 4, "Progress").
+    transaction as its effects and skips what it has already done (design.md, section 4, "Progress"). ``seq``
+    is 0 for a message that was read back, and for a dead letter that is told again.
     """
 
     name: str
@@ -49,6 +50,13 @@ class GatewayEvent:
     seq: int
     letter: int = 0
     """The number of the dead letter that it is told from, which goes with what is done because of it."""
+    closes: str = ""
+    """The back-fill of which this is the last message."""
+
+    @property
+    def key(self) -> int:
+        """The id of a message that is told once, however it comes; 0 for any other event."""
+        return self.event.id if isinstance(self.event, MessageCreate) and not self.letter else 0
 
 
 def guild_actor(guild_id: GuildId, feature: str) -> Address:
@@ -67,6 +75,18 @@ class Subscription:
     event: str
     wants: Callable[[Event], bool] = attrs.field(default=lambda _event: True)
     durable: bool = False
+    backfill: timedelta | None = attrs.field(default=None)
+    """How old a message may be that was missed between two sessions and is read back for the feature.
+
+    None: what was missed is of no use to it. Only a durable subscription to messages can say so.
+    """
+
+    @backfill.validator
+    def _check_backfill(
+        self, _attribute: attrs.Attribute[timedelta | None], oldest: timedelta | None
+    ) -> None:
+        if oldest is not None and not (self.durable and self.event == "MESSAGE_CREATE"):
+            raise ValueError("only a durable subscription to MESSAGE_CREATE can be read back")
 
 
 @attrs.frozen
@@ -126,6 +146,11 @@ class Catalogue(Protocol):
 
 class Owners(Protocol):
     """Who may do what the whole service depends on (spec/operations.md, "Who is who")."""
+
+    @property
+    def application_id(self) -> ApplicationId | None:
+        """The bot's application; None until Discord has said which it is."""
+        ...
 
     def is_owner(self, user_id: int) -> bool:
         """Whether this user is a bot owner."""

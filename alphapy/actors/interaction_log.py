@@ -7,13 +7,12 @@ the database knows at the start is not run again: its member is told to look.
 The ids of a guild's interactions grow, so that the newest one says it all. All who begin at the same time
 share one write.
 
-When it fails: a database that does not answer within :data:`NOTE_WITHIN` is not waited for any longer, since
-the member waits too; what the handler changes in that database fails likewise.
+When it fails: what cannot be noted does not run, for it might run twice. The member is told that the
+database is away; one that is merely slow has :data:`NOTE_WITHIN`, while the member sees an answer promised.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import trio
@@ -21,26 +20,25 @@ from typing_extensions import override
 
 from alphapy.gateway.execution import Beginnings
 from alphapy.storage import interactions as storage
-from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
+from alphapy.storage.errors import DatabaseBusy
 
 if TYPE_CHECKING:
     from alphapy.gateway.models.interaction import Interaction
     from alphapy.storage.pool import Pool
 
-log = logging.getLogger("alphapy.actors.interaction_log")
-
 COMPONENT = "interactions"
 """Name at the connection pool."""
 
-NOTE_WITHIN = 0.5
+NOTE_WITHIN = 10.0
 """Seconds that noting an interaction may take."""
 
 
 class InteractionLog(Beginnings):
     """The table's view of one process: what was begun before it, and what it has noted itself."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, within: float = NOTE_WITHIN) -> None:
         self._pool = pool
+        self._within = within
         self._before: dict[int, int] = {}
         self._wanted: dict[int, int] = {}
         self._noted: dict[int, int] = {}
@@ -58,15 +56,12 @@ class InteractionLog(Beginnings):
     async def begin(self, interaction: Interaction) -> None:
         guild_id = interaction.guild_id or 0
         self._wanted[guild_id] = max(self._wanted.get(guild_id, 0), interaction.id)
-        with trio.move_on_after(NOTE_WITHIN) as patience:
-            try:
-                async with self._writing:
-                    if self._noted.get(guild_id, 0) < interaction.id:
-                        await self._write()
-            except (DatabaseUnavailable, DatabaseBusy) as error:
-                _tell(str(error), guild_id)
-        if patience.cancelled_caught:
-            _tell(f"not noted within {NOTE_WITHIN:g} s", guild_id)
+        with trio.move_on_after(self._within):
+            async with self._writing:
+                if self._noted.get(guild_id, 0) < interaction.id:
+                    await self._write()
+            return
+        raise DatabaseBusy(COMPONENT, self._within, 1, own_limit=True)
 
     async def _write(self) -> None:
         newest = dict(self._wanted)
@@ -75,11 +70,3 @@ class InteractionLog(Beginnings):
         for guild_id, interaction_id in newest.items():
             if self._wanted.get(guild_id) == interaction_id:
                 del self._wanted[guild_id]
-
-
-def _tell(why: str, guild_id: int) -> None:
-    log.warning(
-        "an interaction is run without having been noted: %s",
-        why,
-        extra={"event": "interaction_not_noted", "guild_id": guild_id},
-    )

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from alphapy.actors.kernel.actor import Context
-    from alphapy.actors.kernel.progress import Placed
+    from alphapy.actors.kernel.progress import Told
     from alphapy.storage.effects import Draft, Effect
     from alphapy.storage.transaction import Transaction
 
-    E = TypeVar("E", bound=Placed)
+    E = TypeVar("E", bound=Told)
 
 T = TypeVar("T")
 
@@ -80,12 +80,15 @@ class Journal:
     async def load(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """At the actor's load: read its state, its progress and its pending effects in one transaction."""
 
-        async def read(tx: Transaction) -> tuple[T, tuple[str, int] | None, list[Effect]]:
+        async def read(tx: Transaction) -> tuple[T, session_storage.ProgressRow | None, list[Effect]]:
             progress = await session_storage.progress(tx, self._guild_id, self._feature)
             return await work(tx), progress, await self._outbox.read(tx)
 
-        state, progress, effects = await self._kit.pool.run(self._feature, read, idempotent=True)
-        self._progress.restore(progress)
+        state, found, effects = await self._kit.pool.run(self._feature, read, idempotent=True)
+        if found is None:
+            self._progress.restore(None)
+        else:
+            self._progress.restore((found.session_id, found.seq), found.seen)
         self._outbox.adopt(effects)
         return state
 
@@ -93,14 +96,14 @@ class Journal:
         """The events that were not dealt with before; a replayed one is acknowledged and left out."""
         return self._progress.fresh(events)
 
-    def passed(self, events: Sequence[Placed]) -> None:
+    def passed(self, events: Sequence[Told]) -> None:
         """These fresh events ask for nothing. Raises Unavailable while a dead letter waits to be stored."""
         self._progress.check()
         self._progress.passed(events)
 
     async def commit(
         self,
-        events: Sequence[Placed],
+        events: Sequence[Told],
         drafts: Sequence[Draft] = (),
         also: Callable[[Transaction], Awaitable[Sequence[Draft] | None]] | None = None,
     ) -> None:
@@ -112,16 +115,22 @@ class Journal:
         """
         self._progress.check()
         last = ActorProgress.last(events)
+        newest = max((event.key for event in events), default=0)
+        row = session_storage.ProgressRow(
+            self._guild_id,
+            self._feature,
+            last.session_id if last is not None else "",
+            last.seq if last is not None else 0,
+            self._progress.with_these(events),
+        )
         kit = self._kit
 
         # A dead letter that is told again goes with what is done about it, and does nothing where it is gone.
         letters = [number for event in events if (number := getattr(event, "letter", 0))]
 
         async def write(tx: Transaction) -> list[Effect] | None:
-            if last is not None:
-                row = session_storage.ProgressRow(self._guild_id, self._feature, last.session_id, last.seq)
-                if not await session_storage.advance(tx, row):
-                    return None
+            if (last is not None or newest) and not await session_storage.advance(tx, row, newest=newest):
+                return None
             for number in letters:
                 if not await deadletters.discard(tx, number):
                     return None
@@ -136,7 +145,9 @@ class Journal:
             return recorded
 
         await kit.waypoints.reach(Waypoint.BEFORE_COMMIT)
-        recorded = await kit.pool.run(self._feature, write, idempotent=last is not None or also is None)
+        recorded = await kit.pool.run(
+            self._feature, write, idempotent=last is not None or newest > 0 or also is None
+        )
         await kit.waypoints.reach(Waypoint.AFTER_COMMIT)
         # No checkpoint from here on: an acknowledged batch must not be given again.
         self._progress.committed(events)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import attrs
 
-from alphapy.actors.settings.snapshot import SettingsReader
-from alphapy.gateway.refusals import ModuleDisabled, Refusal
+from alphapy.actors.settings.snapshot import SettingsReader, SettingsUnavailable
+from alphapy.gateway.refusals import DatabaseAway, ModuleDisabled, Refusal
 
 if TYPE_CHECKING:
     from alphapy.gateway.models.interaction import Interaction
+
+log = logging.getLogger("alphapy.actors.module_gate")
 
 
 @attrs.frozen
@@ -21,6 +24,15 @@ class SettingsGate:
 
     async def __call__(self, interaction: Interaction, scope: str) -> Refusal | None:
         """The refusal while the module is off, or cannot be known to be on; always None in a DM."""
-        if interaction.guild_id is None or await self._settings.enabled(interaction.guild_id, scope):
+        guild_id = interaction.guild_id
+        if guild_id is None:
             return None
-        return ModuleDisabled(scope)
+        try:
+            snapshot = await self._settings.fresh(guild_id)
+        except SettingsUnavailable:
+            log.warning(
+                "a module counts as disabled while the settings cannot be read",
+                extra={"event": "gate_closed", "guild_id": guild_id, "scope": scope},
+            )
+            return DatabaseAway()
+        return None if snapshot.enabled(scope) else ModuleDisabled(scope)

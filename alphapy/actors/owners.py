@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from alphapy.gateway.rest.calls import Application
+    from alphapy.pure.ids import ApplicationId
 
 log = logging.getLogger("alphapy.actors.owners")
 
@@ -40,6 +41,12 @@ class OwnerRegistry:
         self._configured = frozenset(configured)
         self._known: frozenset[int] = frozenset()
         self._applications = applications
+        self._application_id: ApplicationId | None = None
+
+    @property
+    def application_id(self) -> ApplicationId | None:
+        """The bot's application; None until Discord has said which it is."""
+        return self._application_id
 
     def is_owner(self, user_id: int) -> bool:
         """Whether this user is a bot owner."""
@@ -48,6 +55,7 @@ class OwnerRegistry:
     def learn(self, application: Application) -> None:
         """Take the owners from an answer of Discord."""
         self._known = frozenset(application.owner_ids)
+        self._application_id = application.id
 
     async def keep_fresh(self) -> None:
         """Ask Discord for ever; begins with a wait, since the start has asked already."""

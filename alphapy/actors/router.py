@@ -8,8 +8,8 @@ Every event has its place in the log of its session. Those that durable features
 the guild cache, count as done once their effects are stored (:mod:`alphapy.actors.kernel.progress`).
 
 When it fails: a payload that cannot be decoded is counted and logged by its event name, and nothing else
-stops; an event that an actor refuses is counted, stays undone, and comes again
-(:mod:`alphapy.actors.aside`).
+stops; a feature whose test of events fails gets those events; an event that an actor refuses is counted,
+stays undone, and comes again (:mod:`alphapy.actors.aside`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import trio
 
 from alphapy.actors.feature import GatewayEvent, guild_actor
 from alphapy.actors.kernel.bus import Delivery
+from alphapy.actors.kernel.containment import Failure, contain_sync
 from alphapy.actors.sessions import HOLDER
 from alphapy.gateway.events import (
     GuildCreate,
@@ -33,15 +34,17 @@ from alphapy.gateway.events import (
     GuildUpdate,
     InteractionCreate,
     MalformedEvent,
+    MessageCreate,
     Ready,
     decode,
 )
 from alphapy.gateway.guilds import CACHED_EVENTS, ChangeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from alphapy.actors.aside import SetAside
+    from alphapy.actors.backfill.backfill import Backfill
     from alphapy.actors.feature import Feature, Subscription
     from alphapy.actors.kernel.address import Address
     from alphapy.actors.kernel.budget import Budget
@@ -58,6 +61,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("alphapy.actors.router")
 
 _INTERACTION = "INTERACTION_CREATE"
+_RESUMED = "RESUMED"
+
+_GUILDS_OWN = (GuildCreate, GuildUpdate, GuildDelete)
+"""Events whose ``id`` is the guild's. Writing the union where it is used would build it for every event."""
 
 
 class Interactions(Protocol):
@@ -69,7 +76,19 @@ class Interactions(Protocol):
 
 
 class GuildEvents(Protocol):
-    """Who wants to know of guilds that come and go."""
+    """Who wants to know of sessions that begin, and of guilds that come and go."""
+
+    def session_began(self, shard_id: int, guild_ids: tuple[GuildId, ...]) -> None:
+        """A shard has a new session, with these guilds."""
+        ...
+
+    def session_resumed(self, shard_id: int) -> None:
+        """A shard's session goes on, and everything missed has been replayed."""
+        ...
+
+    def joined(self, guild_id: GuildId) -> None:
+        """The bot was added to the guild."""
+        ...
 
     def removed(self, guild_id: GuildId) -> None:
         """The bot has left the guild, or the guild is gone."""
@@ -83,6 +102,8 @@ class RouterStatistics:
     routed: Mapping[str, int]
     malformed: Mapping[str, int]
     undelivered: int
+    misjudged: Mapping[str, int]
+    """Events that a feature's own test failed on, by feature."""
 
 
 class Router:
@@ -101,7 +122,11 @@ class Router:
         progress: Progress,
         sessions: SessionKeeper,
         aside: SetAside,
+        backfill: Backfill,
+        witness: Callable[[Event], None] | None = None,
     ) -> None:
+        """``witness`` sees every event that the guild cache makes use of, those of a replay too."""
+        self._witness = witness
         self._bus = bus
         self._budget = budget
         self._settings = settings
@@ -111,23 +136,30 @@ class Router:
         self._progress = progress
         self._sessions = sessions
         self._aside = aside
+        self._backfill = backfill
         self._wanted: dict[str, list[tuple[Feature, Subscription]]] = {}
         for feature in features:
             for subscription in feature.subscriptions:
                 self._wanted.setdefault(subscription.event, []).append((feature, subscription))
         self._decoded = frozenset(self._wanted) | CACHED_EVENTS | {_INTERACTION}
+        self._addresses: dict[GuildId, dict[str, Address]] = {}
         self._routed: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
         self._undelivered = 0
+        self._misjudged: Counter[str] = Counter()
 
     def statistics(self) -> RouterStatistics:
         """Counts since the start."""
-        return RouterStatistics(dict(self._routed), dict(self._malformed), self._undelivered)
+        return RouterStatistics(
+            dict(self._routed), dict(self._malformed), self._undelivered, dict(self._misjudged)
+        )
 
     async def route(self, dispatch: Dispatch) -> None:
         """Hand an event on; waits only while the global budget of queued events is spent."""
         if self._aside.count:
             self._aside.see(dispatch)
+        if dispatch.name == _RESUMED:
+            self._guild_events.session_resumed(dispatch.shard_id)
         event = self._decode(dispatch)
         if event is None:
             self._progress.hand_on(dispatch, ())
@@ -142,9 +174,11 @@ class Router:
         holders: list[Hashable] = [] if is_stored else [HOLDER]
         if dispatch.name in CACHED_EVENTS and self._remember(dispatch, event):
             holders.append(HOLDER)
+        self._learn_ids(dispatch, event)
         refused = self._tell_features(dispatch, event, holders)
         self._progress.hand_on(dispatch, holders, refused=refused)
-        await self._budget.wait_for_room()
+        if not self._budget.has_room:
+            await self._budget.wait_for_room()
 
     def _decode(self, dispatch: Dispatch) -> Event | None:
         """The event, if anybody wants it and it makes sense."""
@@ -158,19 +192,36 @@ class Router:
 
     def _remember(self, dispatch: Dispatch, event: Event) -> bool:
         """Let the guild cache take the event in; whether something is to be stored because of it."""
+        if self._witness is not None:
+            self._witness(event)
         guild_id = _guild_of(event)
         if guild_id is not None and self._sessions.includes(dispatch, guild_id):
             return False
         change = self._guilds.apply(event)
         if change.kind is ChangeKind.LEFT:
             for left in change.guild_ids:
+                self._backfill.gone(left)
                 self._guild_events.removed(left)
+                self._addresses.pop(left, None)
+        elif change.kind is ChangeKind.JOINED:
+            self._guild_events.joined(change.guild_ids[0])
+        if isinstance(event, Ready):
+            self._guild_events.session_began(dispatch.shard_id, tuple(guild.id for guild in event.guilds))
         changed = change.guild_ids
         if isinstance(event, GuildMemberAdd | GuildMemberRemove):
             changed = (event.guild_id,)
         if changed:
             self._sessions.changed(dispatch, changed)
         return bool(changed)
+
+    def _learn_ids(self, dispatch: Dispatch, event: Event) -> None:
+        """Note how new the messages are by now; and where a guild is there, have read what it missed."""
+        if isinstance(event, MessageCreate):
+            self._progress.saw(dispatch, event.id)
+        elif isinstance(event, GuildCreate) and not event.unavailable:
+            channels = (*event.channels, *event.threads)
+            self._progress.saw(dispatch, max((one.last_message_id or 0 for one in channels), default=0))
+            self._backfill.appeared(event.id)
 
     def _tell_features(self, dispatch: Dispatch, event: Event, holders: list[Hashable]) -> bool:
         """Tell whoever wants the event, and add to ``holders`` who will acknowledge it.
@@ -186,21 +237,45 @@ class Router:
         for feature, subscription in wanted:
             if feature.scope is not None and not snapshot.enabled(feature.scope):
                 continue
-            if not subscription.wants(event):
+            if not self._is_wanted(feature, subscription, event):
                 continue
-            address = guild_actor(guild_id, feature.name)
+            address = self._address(guild_id, feature.name)
             if subscription.durable and self._aside.refuses(address):
                 self._undelivered += 1
                 refused = True
                 continue
             message = GatewayEvent(dispatch.name, event, dispatch.shard_id, dispatch.session_id, dispatch.seq)
-            delivery = self._bus.tell_event(address, message)
+            delivery = self._backfill.hold(guild_id, feature.name, message)
+            if delivery is None:
+                delivery = self._bus.tell_event(address, message)
             if delivery is not Delivery.ACCEPTED:
                 self._undelivered += 1
                 refused |= subscription.durable and self._is_missed(address, dispatch, delivery)
             elif subscription.durable:
                 holders.append(address)
         return refused
+
+    def _is_wanted(self, feature: Feature, subscription: Subscription, event: Event) -> bool:
+        """What the subscription's test says; one that fails spares its actor nothing, and nobody else."""
+        outcome = contain_sync(subscription.wants, event)
+        if not isinstance(outcome, Failure):
+            return outcome
+        self._misjudged[feature.name] += 1
+        if self._misjudged[feature.name] == 1:
+            log.error(
+                "a feature's test of events failed, and its actors get every event on which it does",
+                exc_info=outcome.error,
+                extra={"event": "event_misjudged", "feature": feature.name, "event_name": subscription.event},
+            )
+        return True
+
+    def _address(self, guild_id: GuildId, feature: str) -> Address:
+        """The actor's address; kept, since checking a new one takes longer than all the rest of telling."""
+        addresses = self._addresses.setdefault(guild_id, {})
+        address = addresses.get(feature)
+        if address is None:
+            address = addresses[feature] = guild_actor(guild_id, feature)
+        return address
 
     def _is_missed(self, address: Address, dispatch: Dispatch, delivery: Delivery) -> bool:
         """Whether an event that was not delivered has to come again; not where nobody will ever want it."""
@@ -219,7 +294,7 @@ class Router:
 
 def _guild_of(event: Event) -> GuildId | None:
     """Whose event it is; None for one outside guilds."""
-    if isinstance(event, GuildCreate | GuildUpdate | GuildDelete):
+    if isinstance(event, _GUILDS_OWN):
         return event.id
     guild_id: GuildId | None = getattr(event, "guild_id", None)
     return guild_id

@@ -6,6 +6,10 @@ next process has to know.
 
 When it fails: a database that is gone is waited for, and the marks stand still. Stored guilds that a newer
 version cannot read end the session: the shard identifies anew, and Discord tells everything again.
+
+Where a session begins anew, what happened since the last one is not in the log. With the new session a *gap*
+is stored for each of its guilds: the message up to which everything was surely seen. It is closed once the
+guild's features have read back what they missed (:mod:`alphapy.actors.backfill.backfill`).
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
+    from alphapy.actors.backfill.backfill import Backfill
     from alphapy.actors.kernel.progress import Placed, Progress
     from alphapy.gateway.events import Ready
     from alphapy.gateway.guilds import GuildCache
@@ -88,7 +93,9 @@ class StoredProgress(ProgressStore):
     async def _write(self, standings: Sequence[Standing]) -> None:
         rows = sorted(
             (
-                storage.ProgressRow(guild_id, standing.address.name, standing.session_id, standing.seq)
+                storage.ProgressRow(
+                    guild_id, standing.address.name, standing.session_id, standing.seq, standing.seen
+                )
                 for standing in standings
                 if (guild_id := standing.address.guild_id) is not None
             ),
@@ -117,7 +124,9 @@ class _Session:
     ready: Place | None
     """READY itself, until it is stored with the list of its guilds ..."""
     guild_ids: tuple[GuildId, ...] = ()
-    """... which are these."""
+    """... which are these ..."""
+    gap_since: int | None = None
+    """... and have missed what came after this message, if there was a session before."""
     written: int = -1
     """The mark in the database."""
 
@@ -126,17 +135,27 @@ class SessionKeeper:
     """The sessions of this process's shards."""
 
     def __init__(
-        self, pool: Pool, guilds: GuildCache, progress: Progress, waypoints: Waypoints | None = None
+        self,
+        pool: Pool,
+        guilds: GuildCache,
+        progress: Progress,
+        backfill: Backfill,
+        waypoints: Waypoints | None = None,
     ) -> None:
         self._pool = pool
         self._guilds = guilds
         self._progress = progress
+        self._backfill = backfill
         self._waypoints = waypoints if waypoints is not None else Unwatched()
         self._application_id = 0
         self._sessions: dict[int, _Session] = {}
         self._changed: dict[GuildId, _Change] = {}
         self._restored: dict[GuildId, tuple[int, int]] = {}
         """Shard and last event of guilds as they were restored."""
+        self._lost: int | None = None
+        """The message up to which everything was seen in stored sessions that cannot be resumed."""
+        self._closed: set[GuildId] = set()
+        """Guilds whose gap is closed, which is not written yet."""
         self._writing = trio.Lock()
 
     # -- the start
@@ -149,19 +168,31 @@ class SessionKeeper:
         wanted = set(shard_ids)
         found: dict[int, GatewaySession] = {}
         for row in await self._ask(lambda tx: storage.load_sessions(tx, application_id)):
-            if row.shard_id not in wanted or row.shard_count != shard_count:
-                continue
-            if not await self._restore(row):
+            is_ours = row.shard_id in wanted and row.shard_count == shard_count
+            if not is_ours or not await self._restore(row):
+                self._lost = row.seen if self._lost is None else min(self._lost, row.seen)
                 continue
             self._guilds.me = UserId(row.user_id)
             self._sessions[row.shard_id] = _Session(row, None, written=row.mark)
-            await self._progress.begin(row.shard_id, row.session_id, mark=row.mark)
+            await self._progress.begin(row.shard_id, row.session_id, mark=row.mark, seen=row.seen)
             found[row.shard_id] = GatewaySession(row.session_id, row.resume_url, row.mark)
+        await self._reopen(wanted, shard_count)
         log.info(
             "the sessions are loaded",
             extra={"event": "sessions_loaded", "resumable": len(found), "guilds": self._guilds.count},
         )
         return found
+
+    async def _reopen(self, wanted: Collection[int], shard_count: int) -> None:
+        """Go on with the gaps that the process before has not closed."""
+        for gap in await self._ask(storage.load_gaps):
+            shard_id = (gap.guild_id >> 22) % shard_count
+            if shard_id in wanted:
+                session = self._sessions.get(shard_id)
+                session_id = "" if session is None else session.row.session_id
+                self._backfill.reopened(shard_id, session_id, gap.guild_id, gap.since)
+                if session is not None and self._guilds.get(gap.guild_id) is not None:
+                    self._backfill.appeared(gap.guild_id)
 
     async def _restore(self, row: storage.SessionRow) -> bool:
         """Bring a shard's guilds back; False where that cannot be done."""
@@ -204,7 +235,8 @@ class SessionKeeper:
         Waits a moment for the database, so that nothing of a session is handed on that could not be resumed.
         False where it is not stored yet; the keeper then holds READY.
         """
-        await self._progress.begin(event.shard_id, event.session_id, mark=event.seq - 1)
+        since = self._seen_before(event.shard_id)
+        await self._progress.begin(event.shard_id, event.session_id, mark=event.seq - 1, seen=since or 0)
         self._restored = {
             guild_id: found for guild_id, found in self._restored.items() if found[0] != event.shard_id
         }
@@ -221,9 +253,14 @@ class SessionKeeper:
             session_id=event.session_id,
             resume_url=ready.resume_gateway_url,
             mark=event.seq,
+            seen=since or 0,
         )
-        session = _Session(row, Place.of(event), tuple(guild.id for guild in ready.guilds))
+        guild_ids = tuple(guild.id for guild in ready.guilds)
+        session = _Session(row, Place.of(event), guild_ids, since)
         self._sessions[event.shard_id] = session
+        self._closed -= set(guild_ids)
+        if since is not None:
+            self._backfill.opened(event.shard_id, event.session_id, guild_ids, since)
         with trio.move_on_after(STORE_WITHIN):
             try:
                 async with self._writing:
@@ -231,6 +268,17 @@ class SessionKeeper:
             except (DatabaseUnavailable, DatabaseBusy) as error:
                 _tell_waiting(error)
         return session.ready is None
+
+    def _seen_before(self, shard_id: int) -> int | None:
+        """The message up to which everything was seen in the session before; None where there was none."""
+        if shard_id not in self._sessions:
+            return self._lost
+        shard = self._progress.shard(shard_id)
+        return None if shard is None else shard.seen
+
+    def closed(self, guild_id: GuildId) -> None:
+        """What this guild missed is dealt with, or given up."""
+        self._closed.add(guild_id)
 
     def includes(self, event: Placed, guild_id: GuildId) -> bool:
         """Whether the guild, as it was restored, includes this event already."""
@@ -260,6 +308,7 @@ class SessionKeeper:
             await self._write_new()
             while batch := self._take_changed():
                 await self._write_guilds(batch)
+            await self._write_gaps()
             await self._write_marks()
 
     async def forget(self) -> None:
@@ -323,6 +372,19 @@ class SessionKeeper:
             else:
                 newer.events = change.events + newer.events
 
+    async def _write_gaps(self) -> None:
+        closed = self._closed
+        if not closed:
+            return
+        await self._waypoints.reach(Waypoint.BEFORE_GAPS)
+        self._closed = set()
+        try:
+            await self._pool.run(COMPONENT, lambda tx: storage.close_gaps(tx, closed), idempotent=True)
+        except BaseException:
+            self._closed |= {guild_id for guild_id in closed if not self._backfill.is_open(guild_id)}
+            raise
+        await self._waypoints.reach(Waypoint.AFTER_GAPS)
+
     async def _write_marks(self) -> None:
         rows = []
         for shard_id, session in self._sessions.items():
@@ -333,7 +395,7 @@ class SessionKeeper:
                 and shard.session_id == session.row.session_id
                 and shard.mark > session.written
             ):
-                rows.append(attrs.evolve(session.row, mark=shard.mark))
+                rows.append(attrs.evolve(session.row, mark=shard.mark, seen=shard.seen))
         if not rows:
             return
         await self._waypoints.reach(Waypoint.BEFORE_MARK)
@@ -346,7 +408,7 @@ class SessionKeeper:
 
 
 async def _write_new(session: _Session, tx: Transaction) -> None:
-    await storage.replace_guilds(tx, session.row.shard_id, session.guild_ids)
+    await storage.replace_guilds(tx, session.row.shard_id, session.guild_ids, gap_since=session.gap_since)
     await storage.save_sessions(tx, [session.row])
 
 

@@ -152,6 +152,8 @@ class Command:
     ``gated_by``: the settings scope of the module that must be enabled in the guild.
     ``default_member_permissions``: who sees it, as permission bits; top level only.
     ``admin_listed``: ``/commands`` lists it among the admin commands although everyone may run it.
+    ``changes``: running it may change something. What changes nothing runs while the database is away, too,
+    and may run again where a resumed session replays it.
     """
 
     name: str
@@ -166,6 +168,7 @@ class Command:
     gated_by: str | None = None
     default_member_permissions: int | None = None
     admin_listed: bool = False
+    changes: bool = True
 
 
 @attrs.frozen(kw_only=True)

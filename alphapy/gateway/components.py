@@ -34,7 +34,8 @@ class _Route:
     every press. ``only_for`` names the placeholder with the id of the one user who may press; ``expires`` the
     one with the second since the epoch after which the message is edited to say that it has expired.
     ``ephemeral`` is whether replies are for the presser alone. ``updates``: where the handler takes its time,
-    the framework promises an update of the message; otherwise it promises a reply.
+    the framework promises an update of the message; otherwise it promises a reply. ``changes`` means the same
+    as for commands.
     """
 
     pattern: IdPattern = attrs.field(converter=_pattern)
@@ -47,6 +48,7 @@ class _Route:
     expires: str | None = None
     ephemeral: bool = True
     updates: bool = True
+    changes: bool = True
 
     def __attrs_post_init__(self) -> None:
         for name in (self.only_for, self.expires):

@@ -23,8 +23,10 @@ from alphapy.gateway.codec import MAX_PAYLOAD
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-_QUEUED: Final = 16
-"""Messages read ahead. Beyond them, the socket is the queue."""
+_QUEUED: Final = 1024
+"""Messages read ahead, ..."""
+_QUEUED_BYTES: Final = 1024 * 1024
+"""... and bytes of them, by as much as one message more. Beyond that, the socket is the queue."""
 _RECEIVE_BYTES: Final = 64 * 1024
 _PORTS: Final = {"ws": 80, "wss": 443}
 _BROKEN: Final = (
@@ -63,25 +65,72 @@ class Disconnected(Exception):
         return self.detail if self.code is None else f"{self.code} {self.detail}"
 
 
+class _Ahead:
+    """Stands between trio-websocket's reading task and its own queue of messages.
+
+    That queue lets every other task of the process run once for each message, even while it has room: a burst
+    would be read no faster than everybody else takes turns. This one takes a message at once while there is
+    room, and waits only when there is none. It holds on to two attributes that trio-websocket does not
+    document; tests/gateway/test_connection.py fails when they are not what they were.
+    """
+
+    def __init__(self, socket: trio_websocket.WebSocketConnection) -> None:
+        self._into: trio.MemorySendChannel[bytes | str] = socket._send_channel  # noqa: SLF001 - see above
+        self._out: trio.MemoryReceiveChannel[bytes | str] = socket._recv_channel  # noqa: SLF001
+        self._bytes = 0
+        self._room = trio.lowlevel.ParkingLot()
+        socket._send_channel = self  # type: ignore[assignment]  # noqa: SLF001
+
+    async def send(self, message: bytes | str) -> None:
+        """Called by the reading task."""
+        while self._bytes >= _QUEUED_BYTES:
+            await self._room.park()
+        self._bytes += len(message)
+        try:
+            self._into.send_nowait(message)
+        except trio.WouldBlock:
+            await self._into.send(message)
+
+    async def aclose(self) -> None:
+        """Called by trio-websocket when the connection is over."""
+        await self._into.aclose()
+
+    async def receive(self) -> list[bytes | str]:
+        """Everything that has been read, and at least one message; raises what a memory channel raises."""
+        messages = [await self._out.receive()]
+        try:
+            while True:
+                messages.append(self._out.receive_nowait())
+        except (trio.WouldBlock, trio.EndOfChannel):
+            pass
+        self._bytes -= sum(map(len, messages))
+        self._room.unpark_all()
+        return messages
+
+
 class Connection:
     """An open connection."""
 
     def __init__(self, socket: trio_websocket.WebSocketConnection) -> None:
         self._socket = socket
+        self._ahead = _Ahead(socket)
 
-    async def receive(self) -> bytes | str:
-        """The next message; what came before a close is still given out. Raises :class:`Disconnected`."""
+    async def receive(self) -> list[bytes | str]:
+        """The messages that have come, at least one; always a checkpoint.
+
+        What came before a close is still given out. Raises :class:`Disconnected`.
+        """
         try:
-            return await self._socket.get_message()
-        except trio_websocket.ConnectionClosed as closed:
-            raise _disconnected(closed) from None
+            return await self._ahead.receive()
+        except (trio.ClosedResourceError, trio.EndOfChannel):
+            raise _disconnected(self._socket.closed) from None
 
     async def send(self, payload: bytes) -> None:
         """Send JSON as a text message; cancelled halfway, it spoils the stream. Raises Disconnected."""
         try:
             await self._socket.send_message(payload.decode())
         except trio_websocket.ConnectionClosed as closed:
-            raise _disconnected(closed) from None
+            raise _disconnected(closed.reason) from None
         except ProtocolError as error:
             raise Disconnected(None, f"the connection is closing: {error}") from error
 
@@ -200,8 +249,7 @@ def _refusal(broken: BaseException) -> str:
     return f"the WebSocket handshake failed: {first!r}"
 
 
-def _disconnected(closed: trio_websocket.ConnectionClosed) -> Disconnected:
-    reason = closed.reason
+def _disconnected(reason: trio_websocket.CloseReason | None) -> Disconnected:
     if reason is None or reason.code == 1006:
         return Disconnected(None, "the connection broke")
     return Disconnected(reason.code, reason.reason or reason.name)

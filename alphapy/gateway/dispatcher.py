@@ -75,7 +75,8 @@ class Dispatcher:
     """The one who runs commands, components, modals and suggestions.
 
     ``on_outcome`` is called exactly once for each invocation of a command, ``on_crash`` for each handler that
-    raised what it should not have; neither may wait or raise. Raises RouteConflict or ValueError when two
+    raised what it should not have; neither may wait or raise. ``outages`` are exceptions of handlers that
+    mean that the database is away, and are no crashes. Raises RouteConflict or ValueError when two
     declarations claim the same path or custom_id.
     """
 
@@ -92,6 +93,7 @@ class Dispatcher:
         on_crash: Callable[[Crash], None] = _no_crash,
         gate: Gate | None = None,
         beginnings: Beginnings | None = None,
+        outages: tuple[type[Exception], ...] = (),
         bounds: Bounds | None = None,
         new_trace: Callable[[], str] = _new_trace,
     ) -> None:
@@ -102,6 +104,7 @@ class Dispatcher:
             cooldowns=Cooldowns(),
             gate=gate,
             beginnings=beginnings,
+            outages=outages,
             on_outcome=on_outcome,
             on_crash=on_crash,
             new_trace=new_trace,

@@ -3,13 +3,14 @@
 Order: guild, level, options (none of which waits), then the module's gate, the cooldown, the handler. If
 nothing has been answered 1.5 s after the socket delivered the interaction, the answer is deferred.
 
-A resumed gateway session replays interactions, which may have been handled before a restart. So each is noted
-before its handler runs, and one that was begun by an earlier process does not run again. One that is old when
-it arrives is acknowledged first; where Discord says that it was answered already, or knows it no more,
-nothing runs either.
+A resumed gateway session replays interactions, which may have been handled before a restart. So each that may
+change something is noted before its handler runs, and one that was begun by an earlier process does not run
+again. One that is old when it arrives is acknowledged first; where Discord says that it was answered already,
+or knows it no more, nothing runs either.
 
-When it fails: a handler that raises answers the member with an apology and a trace id, and is logged and
-reported under that id. What cannot be told to the member any more is logged.
+When it fails: a handler that meets an outage tells the member so; one that raises answers the member with an
+apology and a trace id, and is logged and reported under that id. What cannot be told to the member any more
+is logged.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from alphapy.gateway.invocation import Crash, Invocation, Outcome
 from alphapy.gateway.models.interaction import Interaction, InteractionType
 from alphapy.gateway.models.outgoing import OutgoingMessage
 from alphapy.gateway.plan import Planner
-from alphapy.gateway.refusals import AlreadyBegun, CoolingDown, Expired, Refusal
+from alphapy.gateway.refusals import AlreadyBegun, CoolingDown, DatabaseAway, Expired, Refusal
 from alphapy.gateway.rest.errors import DiscordError
 from alphapy.pure.clock import Clock
 from alphapy.pure.ids import GuildId, snowflake_time
@@ -76,7 +77,7 @@ class Beginnings(Protocol):
         ...
 
     async def begin(self, interaction: Interaction) -> None:
-        """Note that it is about to run; waits a moment at the most, and does not raise."""
+        """Note that it is about to run, so that it never runs again; raises an outage where that fails."""
         ...
 
 
@@ -100,6 +101,7 @@ class Services:
     cooldowns: Cooldowns
     gate: Gate | None
     beginnings: Beginnings | None
+    outages: tuple[type[Exception], ...]
     on_outcome: Callable[[Outcome], None]
     on_crash: Callable[[Crash], None]
     new_trace: Callable[[], str]
@@ -162,6 +164,10 @@ class Execution:
                 await self._decline(refusal)
             case InteractionLost() as lost:
                 self._lose(lost)
+            case error if isinstance(error, self._services.outages):
+                self._release_cooldown()
+                self._log(logging.WARNING, "an invocation met an outage", "outage_met", error=str(error))
+                await self._decline(DatabaseAway())
             case error:
                 await self._apologise(error)
 
@@ -172,7 +178,7 @@ class Execution:
             await self._carry_out(plan)
 
     async def _carry_out(self, plan: Plan) -> None:
-        beginnings = self._services.beginnings
+        beginnings = self._services.beginnings if plan.changes else None
         if beginnings is not None and beginnings.was_begun(self._interaction):
             raise AlreadyBegun
         if self._is_old() and not plan.opens_modal:

@@ -86,8 +86,8 @@ class Link:
         self._heartbeat = Heartbeat(interval)
         self._limit = SendLimit(interval)
 
-    async def receive(self) -> bytes | str:
-        """The next message; the time until it comes counts as listening."""
+    async def receive(self) -> list[bytes | str]:
+        """The messages that have come, at least one; the time until then counts as listening."""
         if self._heartbeat is not None:
             self._heartbeat.listening(trio.current_time())
         try:

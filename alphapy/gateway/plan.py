@@ -58,6 +58,7 @@ class Plan:
     bucket: str = ""
     ephemeral: bool = True
     opens_modal: bool = False
+    changes: bool = True
     options: Options = attrs.field(factory=Options)
     args: Mapping[str, Any] = attrs.field(factory=dict)
     values: tuple[str, ...] = ()
@@ -162,6 +163,7 @@ class Planner:
             bucket=f"/{path}",
             ephemeral=command.ephemeral(options) if callable(command.ephemeral) else command.ephemeral,
             opens_modal=command.opens_modal,
+            changes=command.changes,
             options=options,
         )
 
@@ -185,6 +187,7 @@ class Planner:
             bucket=route.pattern.pattern,
             ephemeral=route.ephemeral,
             opens_modal=isinstance(route, ComponentRoute) and route.opens_modal,
+            changes=route.changes,
             args=args,
             values=interaction.data.values,
             fields={name: well_formed(field.value or "") for name, field in fields.items()},

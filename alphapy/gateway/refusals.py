@@ -116,6 +116,25 @@ class AlreadyBegun(Refusal):
 
 
 @attrs.frozen(str=False)
+class DatabaseAway(Refusal):
+    """What this needs cannot be read or written at the moment."""
+
+    @property
+    @override
+    def reply(self) -> str:
+        return (
+            "My database does not answer at the moment, so nothing was done and nothing has changed. "
+            "Messages that are written meanwhile are kept and dealt with as soon as it is back. "
+            "Please try this again in a minute."
+        )
+
+    @property
+    @override
+    def audit(self) -> str:
+        return "database away"
+
+
+@attrs.frozen(str=False)
 class GuildOnly(Refusal):
     """Used outside a guild."""
 

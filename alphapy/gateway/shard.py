@@ -68,6 +68,10 @@ _POLITE: Final = frozenset(
 """Endings after which the other side is told that we leave; from the rest no answer is to be expected."""
 
 
+_SLICE: Final = 0.005
+"""Seconds that messages are acted upon before everybody else has a turn."""
+
+
 class Shard:
     """See the module. ``run`` once; the other methods may be called from any task."""
 
@@ -305,7 +309,7 @@ class Shard:
     async def _listen(self, nursery: trio.Nursery, link: Link) -> Ending:
         """Read and act until something ends the connection."""
         while True:
-            message: bytes | str | None = await self._attention.wait(
+            messages: list[bytes | str] | None = await self._attention.wait(
                 trio.sleep_forever if self._draining else link.receive,
                 deadline=min(link.deadline, link.order.due),
             )
@@ -313,12 +317,28 @@ class Shard:
                 return self._attention.verdict
             if trio.current_time() >= link.order.due:
                 await self._hand_on(link.order.release())
-            if message is not None:
-                ending = await self._take(nursery, link, message)
+            if messages is not None:
+                ending = await self._take_all(nursery, link, messages)
                 if ending is not None:
                     return ending
             elif trio.current_time() >= link.deadline:
                 return Ending(EndKind.SILENT, f"nothing came while {self._state.value}")
+
+    async def _take_all(
+        self, nursery: trio.Nursery, link: Link, messages: Sequence[bytes | str]
+    ) -> Ending | None:
+        """Act on messages one after the other, with a checkpoint now and then: nobody waits for a burst."""
+        slice_ends = trio.current_time() + _SLICE
+        for message in messages:
+            ending = await self._take(nursery, link, message)
+            if ending is not None or self._draining:
+                return ending
+            if trio.current_time() >= slice_ends:
+                await trio.lowlevel.checkpoint()
+                if self._attention.verdict is not None:
+                    return self._attention.verdict
+                slice_ends = trio.current_time() + _SLICE
+        return None
 
     async def _take(self, nursery: trio.Nursery, link: Link, message: bytes | str) -> Ending | None:
         """Act on the payloads that a message completes."""

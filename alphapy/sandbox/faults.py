@@ -24,7 +24,7 @@ class GatewayFault(enum.Enum):
     RECONNECT = "reconnect"
     """Opcode 7."""
     INVALID_SESSION = "invalid_session"
-    """Opcode 9; the session survives if ``resumable``."""
+    """Opcode 9, which says whether the session survives."""
     CLOSE = "close"
     """A close frame with ``close_code``."""
     TRUNCATE = "truncate"
@@ -62,7 +62,11 @@ class RestFault(enum.Enum):
 
 @attrs.define(kw_only=True)
 class ArmedGatewayFault:
-    """A gateway fault that waits for its dispatch."""
+    """A gateway fault that waits for its dispatch.
+
+    ``resumable`` False: a session that is dropped, closed or declared invalid is forgotten, and cannot be
+    resumed.
+    """
 
     kind: GatewayFault
     after: int = 0

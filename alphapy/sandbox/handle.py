@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 from quart import current_app
 
@@ -23,6 +25,8 @@ class Sandbox:
     world: World
     faults: Faults
     requests: RequestLog
+    forget_sessions: Callable[[], None]
+    """Lets no bot resume its session from now on."""
 
 
 def current() -> Sandbox:

@@ -18,6 +18,8 @@ from alphapy.sandbox import limits
 from alphapy.sandbox.faults import Faults
 from alphapy.sandbox.gateway.server import GatewayServer
 from alphapy.sandbox.handle import EXTENSION, Sandbox
+from alphapy.sandbox.oauth2 import endpoints as oauth2
+from alphapy.sandbox.oauth2.grants import Grants
 from alphapy.sandbox.page import page
 from alphapy.sandbox.rest.api import Api
 from alphapy.sandbox.world.storage import keep_saved
@@ -50,10 +52,11 @@ async def serve(
     """
     faults = Faults()
     gateway = GatewayServer(world, faults)
-    api = Api(world, faults, gateway)
+    grants = Grants()
+    api = Api(world, faults, gateway, grants)
     async with trio.open_nursery() as nursery:
         await nursery.start(gateway.serve, host, gateway_port)
-        app = make_app(api, world)
+        app = make_app(api, world, grants)
         binds = await nursery.start(serve_http, app, _config(host, port))
         base = binds[0]
         world.files.base = base
@@ -64,6 +67,7 @@ async def serve(
             world=world,
             faults=faults,
             requests=api.requests,
+            forget_sessions=gateway.sessions.forget_all,
         )
         app.extensions[EXTENSION] = sandbox
         nursery.start_soon(world.interactions.run)
@@ -72,8 +76,8 @@ async def serve(
         task_status.started(sandbox)
 
 
-def make_app(api: Api, world: World) -> QuartTrio:
-    """The HTTP application: the REST interface under its prefixes, attachments, and the pages."""
+def make_app(api: Api, world: World, grants: Grants) -> QuartTrio:
+    """The HTTP application: the REST interface under its prefixes, OAuth2, attachments, and the pages."""
     app = QuartTrio("alphapy.sandbox", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.FILE_BYTES * limits.FILES
 
@@ -92,6 +96,7 @@ def make_app(api: Api, world: World) -> QuartTrio:
     app.add_url_rule("/attachments/<int:channel_id>/<int:attachment_id>/<filename>", "attachment", attachment)
     app.config[page.WORLD] = world
     app.register_blueprint(page.blueprint)
+    app.register_blueprint(oauth2.blueprint(world, grants))
     return app
 
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import enum
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
+import psycopg
 import trio
 
 from alphapy.storage import migrate
 from alphapy.storage.catalog import live
 from alphapy.storage.catalog.compare import Report, compare
+from alphapy.storage.dsn import redacted
 from alphapy.storage.errors import DatabaseUnavailable, StorageError
 from alphapy.storage.evolution.session import open_connection
 
@@ -118,13 +120,23 @@ async def _look(dsn: str, attempts: int, sleep: Callable[[float], Awaitable[None
 
 def _look_sync(dsn: str) -> _Look:
     with open_connection(dsn) as connection:
-        revision = migrate.position(connection)
-        if revision != migrate.head():
-            return _Look(revision, Report(), ())
-        from alphapy.storage.catalog.declared import declared  # noqa: PLC0415 - SQLAlchemy, only for this
+        try:
+            return _look_at(connection)
+        except psycopg.OperationalError as error:
+            if not connection.closed:
+                raise
+            detail = " ".join(str(error).split())
+            raise DatabaseUnavailable(redacted(dsn), detail, lost=True) from error
 
-        drift = compare(declared(), live.read(connection))
-        rows = connection.execute(_NEARLY_USED_UP, (ID_WARNING,)).fetchall()
+
+def _look_at(connection: psycopg.Connection[Any]) -> _Look:
+    revision = migrate.position(connection)
+    if revision != migrate.head():
+        return _Look(revision, Report(), ())
+    from alphapy.storage.catalog.declared import declared  # noqa: PLC0415 - SQLAlchemy, only for this
+
+    drift = compare(declared(), live.read(connection))
+    rows = connection.execute(_NEARLY_USED_UP, (ID_WARNING,)).fetchall()
     return _Look(
         revision,
         drift,

@@ -218,6 +218,11 @@ class Pool:
         async with self.transaction("health", read_only=True) as transaction:
             await transaction.fetch_value("SELECT 1")
 
+    @property
+    def is_available(self) -> bool:
+        """Whether the database can be reached, as far as is known."""
+        return self._slots.available
+
     async def wait_available(self) -> None:
         """Return once the database can be reached; at once when it can."""
         await self._slots.wait_available()

@@ -199,7 +199,9 @@ class Slots:
             self._waiters.remove(waiter)
 
     def _offer(self, slot: Slot) -> None:
-        if self._waiters:
+        if self._closed:  # it was being opened when the pool was closed
+            self._discard(slot)
+        elif self._waiters:
             waiter = self._waiters.popleft()
             waiter.slot = slot
             self.in_use += 1

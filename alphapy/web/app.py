@@ -17,13 +17,16 @@ from quart import g, request
 from quart_trio import QuartTrio
 from typing_extensions import override
 
-from alphapy.web import errors, health, metrics, tree
-from alphapy.web.auth.operators import Doorkeeper, guard
+from alphapy.web import errors, health, letters, metrics, tree
+from alphapy.web.auth.authenticator import authenticator
+from alphapy.web.auth.operators import guard
 from alphapy.web.census import Census
 from alphapy.web.connection import Connection
 from alphapy.web.console import pages
 from alphapy.web.errors import ApiError
 from alphapy.web.probe import DatabaseProbe
+from alphapy.web.routes import custom_commands, discord_meta, logs, settings, top_commands
+from alphapy.web.routes import metrics as dashboard_metrics
 from alphapy.web.routing.mount import mount
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from quart.typing import ResponseReturnValue, ResponseTypes
     from quart.wrappers import Request
 
+    from alphapy.web.auth.authenticator import Authenticator
     from alphapy.web.routing.route import Route
     from alphapy.web.sources import Sources
 
@@ -116,12 +120,21 @@ async def _finish_websocket(response: ResponseTypes | None) -> ResponseTypes | N
     return response
 
 
-def routes(sources: Sources, census: Census, probe: DatabaseProbe) -> tuple[Route, ...]:
+def routes(
+    sources: Sources, census: Census, probe: DatabaseProbe, doorkeeper: Authenticator
+) -> tuple[Route, ...]:
     """Every declared route, by area."""
     return (
         *health.routes(sources, probe),
+        *letters.routes(sources),
         *tree.routes(sources, census),
-        *metrics.routes(sources, census),
+        *metrics.routes(sources, census, probe),
+        *settings.routes(sources),
+        *custom_commands.routes(sources),
+        *discord_meta.routes(sources),
+        *logs.routes(sources),
+        *top_commands.routes(sources, doorkeeper),
+        *dashboard_metrics.routes(sources, doorkeeper),
     )
 
 
@@ -137,6 +150,7 @@ def build_app(sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> 
     probe = DatabaseProbe(sources)
     census = Census(sources.actors)
     door = guard(sources)
-    mount(app, routes(sources, census, probe), Doorkeeper(door))
+    doorkeeper = authenticator(sources)
+    mount(app, routes(sources, census, probe, doorkeeper), doorkeeper)
     app.register_blueprint(pages.blueprint(sources, census, probe, door))
     return app

@@ -94,6 +94,13 @@ def actor_families(
     yield _counter("alphapy_event_budget_waits", "Waits of shards for room.", budget.waits)
 
 
+def letter_families(stored: int | None, dropped: int) -> Iterator[Metric]:
+    """The dead letters in the database: what an operator should look at."""
+    if stored is not None:
+        yield _gauge("alphapy_dead_letters_stored", "Dead letters for an operator to decide upon.", stored)
+    yield _counter("alphapy_dead_letters_dropped", "Dead letters that made room for newer ones.", dropped)
+
+
 def gateway_families(shards: Shards, router: RouterCounts) -> Iterator[Metric]:
     """Shards, session starts, events."""
     state = GaugeMetricFamily("alphapy_shard_state", "1 for the state it is in.", labels=["shard", "state"])
@@ -138,6 +145,12 @@ def gateway_families(shards: Shards, router: RouterCounts) -> Iterator[Metric]:
         "alphapy_router_malformed_events", "Events that make no sense.", "event", router.malformed
     )
     yield _counter("alphapy_router_undelivered", "Events that an actor did not take.", router.undelivered)
+    yield _counters(
+        "alphapy_router_misjudged",
+        "Events that a feature's own test failed on.",
+        "feature",
+        router.misjudged,
+    )
 
 
 def rest_families(rest: RestStatistics) -> Iterator[Metric]:

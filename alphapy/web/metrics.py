@@ -17,6 +17,7 @@ from alphapy.web.metric_families import (
     actor_families,
     gateway_families,
     interaction_families,
+    letter_families,
     pool_families,
     rest_families,
     service_families,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from alphapy.actors.kernel.survey import Survey
     from alphapy.web.census import Census
+    from alphapy.web.probe import DatabaseProbe
     from alphapy.web.sources import Sources
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -38,26 +40,29 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 class Scrape(Collector):
     """Everything at one moment."""
 
-    def __init__(self, sources: Sources, survey: Survey) -> None:
+    def __init__(self, sources: Sources, survey: Survey, letters: int | None) -> None:
         self._sources = sources
         self._survey = survey
+        self._letters = letters
 
     @override
     def collect(self) -> Iterable[Metric]:
         sources = self._sources
         yield from service_families(sources)
         yield from actor_families(self._survey, sources.actors.dead_letters(), sources.budget())
+        yield from letter_families(self._letters, sources.letters.dropped)
         yield from gateway_families(sources.shards, sources.router())
         yield from rest_families(sources.rest())
         yield from interaction_families(sources.dispatcher())
         yield from pool_families(sources.pool.statistics())
 
 
-def routes(sources: Sources, census: Census) -> tuple[Route, ...]:
+def routes(sources: Sources, census: Census, probe: DatabaseProbe) -> tuple[Route, ...]:
     """The route."""
 
     async def metrics(_: Call) -> Reply:
-        return Reply(body=exposition(sources, await census.survey()))
+        letters = await probe.dead_letters()
+        return Reply(body=exposition(sources, await census.survey(), letters))
 
     return (
         Route(
@@ -72,9 +77,9 @@ def routes(sources: Sources, census: Census) -> tuple[Route, ...]:
     )
 
 
-def exposition(sources: Sources, survey: Survey) -> bytes:
-    """The text that Prometheus reads."""
+def exposition(sources: Sources, survey: Survey, letters: int | None) -> bytes:
+    """The text that Prometheus reads. ``letters`` are the stored dead letters, None where nobody knows."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Scrape(sources, survey))
+    registry.register(Scrape(sources, survey, letters))
     ProcessCollector(registry=registry)
     return generate_latest(registry)

@@ -45,6 +45,8 @@ class DatabaseProbe:
         self._revision = sources.facts.revision
         self._looks = Shared(self._look)
         self._counts = Shared(self._count)
+        self._desk = sources.letters
+        self._letters = Shared(self._count_letters)
 
     async def look(self) -> DatabaseLook:
         """Whether the database answers, and fits."""
@@ -53,6 +55,10 @@ class DatabaseProbe:
     async def commands_24h(self) -> int | None:
         """How many commands were run in the last 24 hours; None when that cannot be told."""
         return await self._counts.get()
+
+    async def dead_letters(self) -> int | None:
+        """How many dead letters there are; None when that cannot be told."""
+        return await self._letters.get()
 
     async def _look(self) -> DatabaseLook:
         with trio.move_on_after(PROBE_WITHIN):
@@ -65,6 +71,14 @@ class DatabaseProbe:
                 return DatabaseLook("ok", schema_current=False)
             return DatabaseLook("ok", schema_current=rows == [(self._revision,)])
         return DatabaseLook("error:TimedOut", schema_current=False)
+
+    async def _count_letters(self) -> int | None:
+        with trio.move_on_after(COUNT_WITHIN):
+            try:
+                return await self._desk.count()
+            except (StorageError, psycopg.Error):
+                return None
+        return None
 
     async def _count(self) -> int | None:
         with trio.move_on_after(COUNT_WITHIN):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
+import httpx
 
 from alphapy.actors.kernel.budget import BudgetStatistics
 from alphapy.actors.kernel.bus import Bus
@@ -15,8 +16,13 @@ from alphapy.gateway.dispatcher import DispatcherStatistics
 from alphapy.gateway.rest.client import RestStatistics
 from alphapy.pure.clock import Clock
 from alphapy.storage.pool import Pool
+from alphapy.web.auth.admins import AdminDesk
+from alphapy.web.auth.security import Security
+from alphapy.web.messenger import Outbox
+from alphapy.web.routes.dashboard import Dashboard
 
 if TYPE_CHECKING:
+    from alphapy.actors.dead_letters.messages import LetterPage, Replay
     from alphapy.actors.kernel.address import Address
     from alphapy.actors.kernel.deadletters import DeadLetterStatistics
     from alphapy.actors.kernel.health import ActorHealth
@@ -53,6 +59,40 @@ class Actors(Protocol):
 
     def dead_letters(self) -> DeadLetterStatistics:
         """The dead letters of this process."""
+        ...
+
+
+class DeadLetterDesk(Protocol):
+    """What an operator may do with dead letters; every method raises what the pool raises."""
+
+    @property
+    def kept(self) -> int:
+        """How many letters are kept at the most."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """How many have made room for newer ones since the start."""
+        ...
+
+    async def count(self) -> int:
+        """How many letters there are."""
+        ...
+
+    async def page(self, limit: int, *, before: int | None = None, address: str | None = None) -> LetterPage:
+        """The newest letters, of those older than number ``before``, and of one actor where it is named."""
+        ...
+
+    async def replay(self, number: int) -> Replay:
+        """Have a letter's message told to its actor again; waits some seconds at the most."""
+        ...
+
+    async def discard(self, number: int) -> bool:
+        """Throw a letter away; False where it was gone already."""
+        ...
+
+    async def discard_all(self, address: str) -> int:
+        """Throw every letter of one actor away; how many there were."""
         ...
 
 
@@ -95,6 +135,11 @@ class RouterCounts(Protocol):
         """Not taken by an actor."""
         ...
 
+    @property
+    def misjudged(self) -> Mapping[str, int]:
+        """That a feature's own test failed on, by feature."""
+        ...
+
 
 @attrs.frozen(kw_only=True)
 class Sources:
@@ -108,6 +153,7 @@ class Sources:
     pool: Pool
     bus: Bus
     actors: Actors
+    letters: DeadLetterDesk
     shards: Shards
     budget: Callable[[], BudgetStatistics]
     router: Callable[[], RouterCounts]
@@ -120,5 +166,17 @@ class Sources:
     """Whether the gateway is connected and what was expected of it has come."""
     settings_loaded: Callable[[], bool]
     stopping: Callable[[], bool]
+    security: Security
+    """What the operator has decided about who may call."""
+    outside: httpx.AsyncClient
+    """For asking services other than Discord."""
+    admins: AdminDesk
+    """Who administers a guild."""
+    is_owner: Callable[[int], bool]
+    """Whether somebody is a bot owner."""
+    outbox: Outbox
+    """Where webhooks send to."""
+    dashboard: Dashboard
+    """What the dashboard's routes look at besides."""
     gpt_status: Callable[[], str | None] = attrs.field(default=lambda: None)
     """The state of the language model; None where there is none in this service."""

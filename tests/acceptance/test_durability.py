@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from alphapy.storage.pool import Pool
     from tests.support.postgres import Databases
 
+BACKFILL = {Waypoint.BEFORE_READ, Waypoint.BEFORE_FILL, Waypoint.BEFORE_GAPS, Waypoint.AFTER_GAPS}
+"""Passed only where something was missed: see test_backfill.py."""
+
 CREATE = "POST /channels/{channel_id}/messages"
 
 COMMAND = """
@@ -151,7 +154,11 @@ async def stored_session(pool: Pool, session_id: str, there: bool) -> bool:
     return (rows == [(session_id,)]) is there
 
 
-@pytest.mark.parametrize("waypoint", list(Waypoint), ids=lambda waypoint: waypoint.value)
+@pytest.mark.parametrize(
+    "waypoint",
+    [waypoint for waypoint in Waypoint if waypoint not in BACKFILL],
+    ids=lambda waypoint: waypoint.value,
+)
 @pytest.mark.parametrize("nth", [1, 2])
 async def test_killed_at_any_waypoint_everything_happens_once(
     offstage: Stage, pool: Pool, waypoint: Waypoint, nth: int

@@ -28,6 +28,7 @@ from alphapy.actors.sessions import StoredProgress
 from alphapy.gateway.events import MessageCreate, decode
 from alphapy.pure.backoff import Backoff
 from alphapy.pure.ids import GuildId
+from alphapy.pure.seen import Seen
 from alphapy.storage import deadletters, sessions
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 from tests.support.waiting import wait_until
@@ -81,7 +82,9 @@ async def test_an_event_is_durable_once_its_letter_is_stored(pool: Pool) -> None
     assert shard is not None
     assert shard.mark == 1
     async with pool.transaction("test") as tx:
-        assert await sessions.progress(tx, GUILD, "listener") == ("session", 1)
+        assert await sessions.progress(tx, GUILD, "listener") == sessions.ProgressRow(
+            GUILD, "listener", "session", 1, Seen.only(9)
+        )
 
 
 async def test_a_letter_that_is_given_up_holds_nobody_and_stays_undone(pool: Pool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,15 +20,16 @@ from alphapy.actors.journal import Journal, JournalKit
 from alphapy.actors.kernel.actor import Actor, Context
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Answered
-from alphapy.actors.kernel.progress import Place, Progress
+from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.kernel.waypoints import Unwatched
 from alphapy.actors.sessions import StoredProgress
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
+from alphapy.pure.backoff import Backoff
 from alphapy.pure.ids import GuildId, MessageId
 from alphapy.storage import deadletters, effects, sessions
 from alphapy.storage.effects import Draft, Effect, Outcome
-from tests.support.actors import running
+from tests.support.actors import KeptLetters, running
 from tests.support.clock import FakeClock
 from tests.support.waiting import wait_until
 
@@ -40,6 +42,17 @@ if TYPE_CHECKING:
 
 GUILD = GuildId(100)
 ADDRESS = Address.guild(GUILD, "shouter")
+
+
+@attrs.frozen
+class Place:
+    """What a shouter is told: a place in the log."""
+
+    shard_id: int
+    session_id: str
+    seq: int
+    key: int = 0
+    closes: str = ""
 
 
 @attrs.define
@@ -287,6 +300,8 @@ class FromLetter:
     shard_id: int = 0
     session_id: str = ""
     seq: int = 0
+    key: int = 0
+    closes: str = ""
 
 
 async def test_a_dead_letter_goes_with_what_is_done_about_it_and_does_nothing_once_it_is_gone(
@@ -326,3 +341,80 @@ async def test_a_dead_letter_goes_with_what_is_done_about_it_and_does_nothing_on
     assert also == [number]
     assert house.shout.done == ["told again!"]
     assert await house.rows("SELECT FROM dead_letters") == []
+
+
+POISON = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.event_key = 'shout 3' THEN RAISE EXCEPTION 'poison' USING ERRCODE = 'check_violation'; END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON effects FOR EACH ROW EXECUTE FUNCTION refuse()
+"""
+
+
+async def test_a_poisonous_row_of_a_batch_is_set_aside_and_its_neighbours_are_done_once(pool: Pool) -> None:
+    house = House(pool)
+    async with pool.transaction("test") as tx:
+        await tx.execute(POISON)
+    keys = {f"shout {seq}" for seq in (1, 2, 4, 5)}
+
+    async def all_done() -> bool:
+        rows = await house.rows("SELECT event_key FROM effects WHERE state = 'done'")
+        return {key for (key,) in rows} == keys | {f"{key}!" for key in keys}
+
+    async with house.running(backoff=Backoff(initial=0.01, ceiling=0.02)) as registry:
+        letters = registry._letters._sink
+        assert isinstance(letters, KeptLetters)
+        house.tell(registry, 1, 2, 3, 4, 5)
+        await wait_until(all_done, what="the neighbours")
+        await wait_until(lambda: len(letters.letters) == 1, what="the letter")
+        (letter,) = letters.letters
+        assert isinstance(letter.message, Place)
+        assert letter.message.seq == 3
+        assert "poison" in letter.error
+    assert await house.rows("SELECT count(*) FROM operational_events") == [(8,)], "each counted once"
+    assert await house.rows("SELECT session_id, seq FROM event_progress") == [("session", 5)]
+
+
+async def test_a_deadlock_is_repeated_and_nothing_is_done_twice(pool: Pool) -> None:
+    house = House(pool)
+    async with pool.transaction("test") as tx:
+        await tx.execute("INSERT INTO operational_events (event_type, message) VALUES ('A', 'row')")
+        await sessions.advance(tx, sessions.ProgressRow(GUILD, "shouter", "session", 1))
+
+    class Reader(Shouter):
+        @override
+        async def handle_batch(self, messages: Sequence[object]) -> None:
+            places = [message for message in messages if isinstance(message, Place)]
+            for message in messages:
+                if message not in places:
+                    await self.handle(message)
+            if fresh := self.journal.fresh(places):
+                await self.journal.commit(fresh, [house.draft("once!")], self._touch)
+
+        async def _touch(self, tx: Transaction) -> None:
+            """With the actor's own row of progress locked, wants the one that the other side holds."""
+            await tx.execute("SET LOCAL deadlock_timeout = '2s'")
+            await tx.execute("UPDATE operational_events SET message = 'touched' WHERE event_type = 'A'")
+
+    await house.progress.begin(0, "session", mark=1)
+    async with running(shouter=ChildSpec(factory=lambda context: Reader(context, house))) as registry:
+        async with pool.transaction("test") as tx:
+            await tx.execute("SET LOCAL deadlock_timeout = '60s'")  # so that the actor is the victim
+            await tx.execute("UPDATE operational_events SET message = 'other' WHERE event_type = 'A'")
+            house.tell(registry, 2)
+            await wait_until(partial(_waits_for_a_lock, pool), what="the actor at the other's row")
+            await tx.execute("UPDATE event_progress SET updated_at = now()")
+        await wait_until(lambda: house.shout.done == ["once!"], what="the shout")
+        await wait_until(lambda: len(house.closed) == 1, what="the end of the effect")
+        assert pool.statistics().retried == 1
+    assert await house.rows("SELECT count(*) FROM effects") == [(1,)]
+    assert await house.rows("SELECT seq FROM event_progress") == [(2,)]
+
+
+async def _waits_for_a_lock(pool: Pool) -> bool:
+    async with pool.transaction("watch") as tx:
+        found = await tx.fetch_one(
+            "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+    return found is not None

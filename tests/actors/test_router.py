@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import trio
 
     from alphapy.actors.kernel.progress import Standing
-    from alphapy.gateway.events import Ready
+    from alphapy.gateway.events import Event, Ready
 
 GUILD = GuildId(100)
 
@@ -44,6 +44,8 @@ class House:
     told: list[tuple[str, Any]] = attrs.field(factory=list)
     interactions: list[Interaction] = attrs.field(factory=list)
     left: list[GuildId] = attrs.field(factory=list)
+    arrivals: list[GuildId] = attrs.field(factory=list)
+    sessions: list[tuple[int, tuple[GuildId, ...] | None]] = attrs.field(factory=list)
     changed_guilds: list[tuple[int, tuple[GuildId, ...]]] = attrs.field(factory=list)
     began_sessions: list[str] = attrs.field(factory=list)
     included: set[tuple[GuildId, int]] = attrs.field(factory=set)
@@ -51,6 +53,21 @@ class House:
     events_waiting: int = 0
     rewound: list[tuple[int, int]] = attrs.field(factory=list)
     delivery: Delivery = Delivery.ACCEPTED
+    held: list[tuple[GuildId, str, int]] = attrs.field(factory=list)
+    holding: Delivery | None = None
+    there: list[GuildId] = attrs.field(factory=list)
+    over: list[GuildId] = attrs.field(factory=list)
+
+    def gone(self, guild_id: GuildId) -> None:
+        self.over.append(guild_id)
+
+    def hold(self, guild_id: GuildId, feature: str, event: GatewayEvent) -> Delivery | None:
+        if self.holding is not None:
+            self.held.append((guild_id, feature, event.seq))
+        return self.holding
+
+    def appeared(self, guild_id: GuildId) -> None:
+        self.there.append(guild_id)
 
     def tell_event(self, address: Address, message: Any) -> Delivery:
         self.told.append((str(address), message))
@@ -59,6 +76,15 @@ class House:
     def submit(self, interaction: Interaction, received_at: float) -> None:
         assert received_at > 0
         self.interactions.append(interaction)
+
+    def session_began(self, shard_id: int, guild_ids: tuple[GuildId, ...]) -> None:
+        self.sessions.append((shard_id, guild_ids))
+
+    def session_resumed(self, shard_id: int) -> None:
+        self.sessions.append((shard_id, None))
+
+    def joined(self, guild_id: GuildId) -> None:
+        self.arrivals.append(guild_id)
 
     def removed(self, guild_id: GuildId) -> None:
         self.left.append(guild_id)
@@ -95,9 +121,9 @@ def feature(name: str, *subscriptions: Subscription, scope: str | None = None) -
 
 
 class Play:
-    """A router with two features."""
+    """A router with two features, or with others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *more: Feature) -> None:
         self.house = House()
         self.settings = SettingsBoard(setting_registry(), self.house)  # type: ignore[arg-type]  # never asked
         short = Subscription(
@@ -115,6 +141,7 @@ class Play:
                     scope="custom_commands",
                 ),
                 feature("short", short),
+                *more,
             ],
             bus=self.house,  # type: ignore[arg-type]  # it tells events only
             budget=self.budget,
@@ -125,6 +152,7 @@ class Play:
             progress=self.progress,
             sessions=self.house,  # type: ignore[arg-type]  # what the router tells it
             aside=self.aside,
+            backfill=self.house,  # type: ignore[arg-type]  # what the router tells it
         )
         self._seq = 0
 
@@ -177,6 +205,29 @@ async def test_a_module_that_is_off_is_not_told(play: Play) -> None:
     assert [address for address, _ in play.house.told] == ["guild/100/short"]
 
 
+async def test_a_test_that_fails_costs_nobody_an_event(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(_event: Event) -> bool:
+        raise KeyError("no such thing")
+
+    play = Play(feature("broken", Subscription("MESSAGE_CREATE", fails, durable=True)), feature("last"))
+    for _ in range(3):
+        await play.message("hi")
+    assert [address for address, _ in play.house.told[:3]] == [
+        "guild/100/custom_commands",
+        "guild/100/short",
+        "guild/100/broken",
+    ]
+    assert len(play.house.told) == 9
+    assert play.router.statistics().misjudged == {"broken": 3}
+    assert [vars(record).get("event") for record in caplog.records] == ["event_misjudged"]
+    for number in (0, 3, 6):
+        play.acknowledge(number)
+    assert play.mark == 0, "its actor has not dealt with them"
+    for number in (2, 5, 8):
+        play.acknowledge(number)
+    assert play.mark == 3
+
+
 async def test_unwanted_events_are_not_even_decoded(play: Play) -> None:
     await play.event("TYPING_START", b"not json at all")
     assert play.router.statistics().malformed == {}
@@ -223,6 +274,35 @@ async def test_a_guild_that_is_left_is_told_and_an_outage_is_not(play: Play) -> 
     assert play.house.left == []
     await play.event("GUILD_DELETE", {"id": "100"})
     assert play.house.left == [GUILD]
+    assert play.house.over == [GUILD]
+
+
+async def test_what_is_held_back_is_told_later_and_open_until_then(play: Play) -> None:
+    play.house.holding = Delivery.ACCEPTED
+    await play.message("hello there")
+    assert play.house.held == [(GUILD, "custom_commands", 1)]
+    assert play.house.told == []
+    assert play.mark == 0
+    play.house.holding = Delivery.FULL
+    await play.message("hello again")
+    assert play.aside.count == 1, "too many are held already: the rest is for later"
+
+
+async def test_the_newest_message_at_the_mark_is_known(play: Play) -> None:
+    await play.event("TYPING_START", {})
+    channels = [{"id": "7", "type": 0, "last_message_id": str(5 << 32)}, {"id": "8", "type": 0}]
+    await play.event("GUILD_CREATE", {"id": "100", "name": "x", "owner_id": "1", "channels": channels})
+    assert play.house.there == [GUILD]
+    await play.event("GUILD_CREATE", {"id": "101", "unavailable": True})
+    assert play.house.there == [GUILD]
+    shard = play.progress.shard(3)
+    assert shard is not None
+    assert shard.seen == 0
+    for seq in (2, 3):
+        play.progress.acknowledge(Dispatch("x", msgspec.Raw(b""), seq, "session", 3), HOLDER)
+    shard = play.progress.shard(3)
+    assert shard is not None
+    assert (shard.mark, shard.seen) == (3, 5 << 32)
 
 
 async def test_events_outside_guilds_reach_no_guild_actor(play: Play) -> None:
@@ -326,3 +406,22 @@ async def test_what_is_refused_at_the_stop_is_not_done_and_what_nobody_knows_is(
     await play.message("third one")
     assert play.mark == 2
     assert play.aside.count == 0
+
+
+async def test_who_follows_the_connection_is_told_of_sessions_and_of_joins(play: Play) -> None:
+    user = {"id": "7", "username": "alphapy"}
+    ready = {
+        "v": 10,
+        "user": user,
+        "session_id": "session",
+        "resume_gateway_url": "wss://resume",
+        "guilds": [{"id": str(GUILD), "unavailable": True}],
+        "shard": [0, 1],
+        "application": {"id": "9"},
+    }
+    await play.event("READY", ready)
+    await play.event("GUILD_CREATE", {"id": str(GUILD), "name": "old"})
+    await play.event("GUILD_CREATE", {"id": "77", "name": "new"})
+    await play.event("RESUMED", {})
+    assert play.house.sessions == [(3, (GUILD,)), (3, None)]
+    assert play.house.arrivals == [GuildId(77)]

@@ -1,14 +1,13 @@
-"""Owners, dead letters and command registration: what the service keeps besides the features."""
+"""Owners and dead letters: what the service keeps besides the features."""
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
-from alphapy.actors.command_sync import register_commands
 from alphapy.actors.dead_letters.store import MAX_MESSAGE, StoredDeadLetters, as_json
 from alphapy.actors.kernel.address import Address, Lane
 from alphapy.actors.kernel.deadletters import DeadLetter
@@ -20,7 +19,6 @@ from alphapy.gateway.rest.calls import Application
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.pure.ids import ApplicationId, GuildId
 from alphapy.storage import deadletters
-from alphapy.storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from alphapy.storage.pool import Pool
@@ -101,42 +99,6 @@ def test_a_huge_message_is_kept_as_its_beginning() -> None:
     kept = as_json(Message(1, "x" * 2 * MAX_MESSAGE))
     assert set(kept) == {"truncated"}
     assert len(kept["truncated"]) == MAX_MESSAGE
-
-
-@attrs.define
-class Registrar:
-    """Discord's list of commands."""
-
-    failing: bool = False
-    puts: int = 0
-
-    async def put_global_commands(self, _application_id: ApplicationId, manifest: Any) -> int:
-        if self.failing:
-            raise DOWN
-        self.puts += 1
-        return len(manifest)
-
-
-async def test_commands_that_discord_does_not_take_are_tried_again_at_the_next_start(pool: Pool) -> None:
-    discord = Registrar(failing=True)
-    one, two = [{"name": "a"}], [{"name": "b"}]
-    assert not await register_commands(pool, discord, ApplicationId(1), one)
-    discord.failing = False
-    assert await register_commands(pool, discord, ApplicationId(1), one)
-    assert not await register_commands(pool, discord, ApplicationId(1), one)
-    assert await register_commands(pool, discord, ApplicationId(1), two)
-    assert discord.puts == 2
-
-
-async def test_a_database_that_is_away_does_not_keep_the_service_from_starting(pool: Pool) -> None:
-    class Away:
-        async def run(self, *_args: Any, **_options: Any) -> Any:
-            raise DatabaseUnavailable("host/db", "gone")
-
-    discord = Registrar()
-    away: Any = Away()
-    assert not await register_commands(away, discord, ApplicationId(1), [{"name": "a"}])
-    assert await register_commands(pool, discord, ApplicationId(1), [{"name": "a"}])
 
 
 async def test_a_message_that_is_no_json_is_parked_all_the_same(pool: Pool) -> None:

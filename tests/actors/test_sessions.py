@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 import trio
 
@@ -25,6 +26,27 @@ if TYPE_CHECKING:
 APPLICATION = ApplicationId(7)
 
 
+@attrs.define
+class Gaps:
+    """What the keeper tells of gaps."""
+
+    opened_since: list[tuple[int, str, tuple[GuildId, ...], int]] = attrs.field(factory=list)
+    reopened_since: list[tuple[int, str, GuildId, int]] = attrs.field(factory=list)
+    there: list[GuildId] = attrs.field(factory=list)
+
+    def opened(self, shard_id: int, session_id: str, guild_ids: tuple[GuildId, ...], since: int) -> None:
+        self.opened_since.append((shard_id, session_id, guild_ids, since))
+
+    def reopened(self, shard_id: int, session_id: str, guild_id: GuildId, since: int) -> None:
+        self.reopened_since.append((shard_id, session_id, guild_id, since))
+
+    def appeared(self, guild_id: GuildId) -> None:
+        self.there.append(guild_id)
+
+    def is_open(self, guild_id: GuildId) -> bool:
+        return any(guild_id in guild_ids for _, _, guild_ids, _ in self.opened_since)
+
+
 class House:
     """A keeper with what it keeps."""
 
@@ -32,7 +54,8 @@ class House:
         self.pool = pool
         self.guilds = GuildCache()
         self.progress = Progress(StoredProgress(pool), random.Random(1))
-        self.keeper = SessionKeeper(pool, self.guilds, self.progress)
+        self.gaps = Gaps()
+        self.keeper = SessionKeeper(pool, self.guilds, self.progress, self.gaps)  # type: ignore[arg-type]
 
     async def load(self, shards: int = 1, application_id: int = APPLICATION) -> dict[int, GatewaySession]:
         return await self.keeper.load(ApplicationId(application_id), range(shards), shards)

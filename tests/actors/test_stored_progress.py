@@ -60,7 +60,9 @@ async def test_a_row_that_is_locked_is_left_out(pool: Pool) -> None:
     progress = StoredProgress(pool)
     await progress.advance(standings(5))
     async with pool.transaction("test") as tx:
-        assert await sessions.progress(tx, GuildId(4), "feature") == ("session", 5)
+        assert await sessions.progress(tx, GuildId(4), "feature") == sessions.ProgressRow(
+            GuildId(4), "feature", "session", 5
+        )
         await tx.execute("SELECT FROM event_progress WHERE guild_id = 4 FOR UPDATE")
         with trio.fail_after(5):
             assert guilds(await progress.advance(standings(6))) == [4]

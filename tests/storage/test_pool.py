@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import trio
 
+from alphapy.storage.connection import TrioConnection, connect
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable, DsnError
 from alphapy.storage.pool import Pool, open_pool
 from alphapy.storage.slots import Timing
@@ -385,3 +386,22 @@ async def test_a_lost_connection_is_repeated_once_and_only_where_that_is_safe(
         with pytest.raises(DatabaseUnavailable, match="lost"):
             await accounts.run("test", work, idempotent=idempotent)
     assert attempts == expected_attempts
+
+
+async def test_a_connection_that_is_being_opened_when_the_pool_closes_is_closed(
+    scratch_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[TrioConnection] = []
+
+    async def slowly(dsn: str, *, component: str) -> TrioConnection:
+        connection = await connect(dsn, component=component)
+        opened.append(connection)
+        if len(opened) > 1:
+            with trio.CancelScope(shield=True):  # as if all that it waits for had come already
+                await wait_until(lambda: not pool.is_available, what="the end of the pool")
+        return connection
+
+    monkeypatch.setattr("alphapy.storage.slots.connect", slowly)
+    async with small_pool(scratch_database_url, min_size=2, max_size=2) as pool:
+        await wait_until(lambda: len(opened) == 2, what="the second connection")
+    assert [connection.closed for connection in opened] == [True, True]

@@ -13,6 +13,7 @@ import trio
 from quart_trio import QuartTrio
 from typing_extensions import override
 
+from alphapy.actors.dead_letters.desk import DeadLetterDesk
 from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.kernel.actor import Actor
 from alphapy.actors.kernel.address import Address
@@ -21,9 +22,13 @@ from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.kernel.registry import Registry
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.sessions import StoredProgress
+from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.actors.status.health_history import CAPACITY, HealthHistory
 from alphapy.actors.status.messages import HEALTH_HISTORY
+from alphapy.actors.webhooks.intake import WebhookIntake
+from alphapy.actors.webhooks.messages import INTAKE
 from alphapy.environment import Secret
+from alphapy.gateway.commands import Command, Group, paths
 from alphapy.gateway.dispatcher import DispatcherStatistics
 from alphapy.gateway.heartbeat import LatencyStatistics
 from alphapy.gateway.identify import IdentifyStatistics
@@ -37,16 +42,37 @@ from alphapy.storage import migrate
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 from alphapy.storage.pool import Pool
 from alphapy.web.app import HANDLER_SECONDS, build_app
+from alphapy.web.auth import upstream
+from alphapy.web.auth.admins import GuildAdmins, Surroundings
+from alphapy.web.auth.security import Security
+from alphapy.web.routes.dashboard import Dashboard
 from alphapy.web.server import serve_web
 from alphapy.web.sources import ServiceFacts, Sources
 from tests.support.clock import START, FakeClock
 from tests.support.waiting import wait_until
+from tests.web.neighbours import STAFF_ROLE, Neighbours
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 JSON = dict[str, Any]
 PATTERN = "guild/*/greeter"
+
+
+async def _does_nothing(_: Any) -> None:
+    pass
+
+
+COMMANDS = paths(
+    [
+        Command(name="version", description="Show the version", handler=_does_nothing),
+        Group(
+            name="cc",
+            description="Custom commands",
+            children=(Command(name="list", description="List them", handler=_does_nothing),),
+        ),
+    ]
+)
 
 
 def greeter(guild_id: int) -> Address:
@@ -97,6 +123,7 @@ class Routed:
     routed: Mapping[str, int] = attrs.field(factory=lambda: {"MESSAGE_CREATE": 41, "GUILD_CREATE": 2})
     malformed: Mapping[str, int] = attrs.field(factory=lambda: {"MESSAGE_CREATE": 1})
     undelivered: int = 4
+    misjudged: Mapping[str, int] = attrs.field(factory=lambda: {"greeter": 6})
 
 
 @attrs.define
@@ -155,6 +182,7 @@ class House:
     base: str
     http: httpx.AsyncClient
     switches: dict[str, bool]
+    neighbours: Neighbours
 
     async def get(self, path: str, **headers: str) -> httpx.Response:
         return await self.http.get(path, headers={n.replace("_", "-"): v for n, v in headers.items()})
@@ -176,9 +204,9 @@ class House:
         return 0 if health is None else health.processed
 
 
-def registry_of(pool: Pool, clock: FakeClock, budget: Budget) -> Registry:
+def registry_of(pool: Pool, clock: FakeClock, budget: Budget, letters: StoredDeadLetters) -> Registry:
     registry = Registry(
-        dead_letters=StoredDeadLetters(pool, Progress(StoredProgress(pool), random.Random(1))),
+        dead_letters=letters,
         budget=budget,
         rng=random.Random(1),
         outages=(DatabaseUnavailable, DatabaseBusy),
@@ -203,13 +231,25 @@ async def open_house(
     api_key: str | None = None,
     trusted_proxies: int = 0,
     handler_seconds: float = HANDLER_SECONDS,
+    security: Security | None = None,
+    neighbours: Neighbours | None = None,
 ) -> AsyncIterator[House]:
     """The web application on a free port, and what it looks at."""
     clock = FakeClock()
     budget = Budget(1000)
-    registry = registry_of(pool, clock, budget)
+    letters = StoredDeadLetters(pool, Progress(StoredProgress(pool), random.Random(1)))
+    registry = registry_of(pool, clock, budget, letters)
     gateway = Gateway()
+    around = neighbours or Neighbours()
+    registry.register(
+        INTAKE.pattern,
+        ChildSpec(
+            factory=lambda context: WebhookIntake(context, pool=pool, clock=clock, discord=around),
+            idle_after=None,
+        ),
+    )
     switches = {"settings": True, "stopping": False}
+    outside = upstream.client()
     sources = Sources(
         clock=clock,
         facts=ServiceFacts(
@@ -224,6 +264,7 @@ async def open_house(
         pool=pool,
         bus=registry,
         actors=registry,
+        letters=DeadLetterDesk(pool, registry, letters),
         shards=gateway,
         budget=budget.statistics,
         router=lambda: gateway.routed,
@@ -234,9 +275,23 @@ async def open_house(
         gateway_ready=lambda: gateway.ready and gateway.guilds_arrived,
         settings_loaded=lambda: switches["settings"],
         stopping=lambda: switches["stopping"],
+        security=security or Security(),
+        outside=outside,
+        admins=GuildAdmins(
+            Surroundings(
+                guilds=around,
+                members=around,
+                is_owner=around.is_owner,
+                admin_role_ids=[STAFF_ROLE],
+                guilds_arrived=lambda: gateway.guilds_arrived,
+            )
+        ),
+        outbox=around.outbox(),
+        is_owner=around.is_owner,
+        dashboard=Dashboard(registry=setting_registry(), guilds=around, commands=lambda: COMMANDS),
     )
     app = build_app(sources, handler_seconds=handler_seconds)
-    async with trio.open_nursery() as nursery:
+    async with outside, trio.open_nursery() as nursery:
         await nursery.start(registry.run)
         port: int = await nursery.start(serve_web, app, "127.0.0.1", 0)
         base = f"http://127.0.0.1:{port}"
@@ -251,6 +306,7 @@ async def open_house(
                 base=base,
                 http=http,
                 switches=switches,
+                neighbours=around,
             )
         await registry.stop(deadline=trio.current_time() + 5)
         nursery.cancel_scope.cancel()

@@ -107,7 +107,7 @@ async def test_dead_letters_are_shown_without_what_they_contain(house: House) ->
     assert "<td>Work</td>" in letters
     assert "fails" not in letters
     assert "<b>flour" not in shown
-    assert "1 message has been set aside" in " ".join(notices(shown))
+    assert "1 dead letter waits for you to replay or discard" in " ".join(notices(shown))
 
 
 async def test_the_worst_actors_come_first(house: House) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import pytest
 import trio
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from alphapy.gateway.shard import ShardState
+from alphapy.storage import deadletters
 from tests.sandbox.page.browser import Chromium
 from tests.support.waiting import wait_until
 from tests.web.house import House, Work, greeter, open_house, shard
@@ -251,3 +252,86 @@ async def test_a_browser_opens_it_with_the_key_as_the_password(chromium: Chromiu
                 assert answer.value.status == 200
 
         await desk.run(script)
+
+
+async def set_aside(pool: Pool, error: str = "ValueError: no flour") -> int:
+    """A dead letter of nobody who is there; its number."""
+    letter = deadletters.Letter(
+        address="guild/123456789012345678/listener",
+        guild_id=5,
+        message_type="GatewayEvent",
+        message={"name": "MESSAGE_DELETE", "event": {"id": "1", "channel_id": "2"}},
+        error=error,
+        traceback="",
+        attempts=2,
+    )
+    async with pool.transaction("test") as tx:
+        return await deadletters.park(tx, letter)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_dead_letters_can_be_read_on_every_width(
+    desk: Desk, pool: Pool, scheme: Literal["light", "dark"]
+) -> None:
+    for error in ("no flour", "a-word-that-does-not-end-" * 20):
+        await set_aside(pool, error)
+
+    def script(desk: Desk) -> None:
+        path = "/console/letters?address=guild/123456789012345678/listener&told=crashed&number=1"
+        with desk.page(path, scheme=scheme) as page:
+            for summary in page.locator("summary").all():
+                summary.click()
+            for width in (320, 390, 768, 1280):
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(CONTRASTS) == []
+            for button in page.locator("main button").all():
+                box = button.bounding_box()
+                assert box is not None
+                assert box["height"] >= 32
+
+    await desk.run(script)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_a_letter_is_replayed_and_discarded_by_buttons(desk: Desk, pool: Pool, scripts: bool) -> None:
+    number = await set_aside(pool)
+
+    def script(desk: Desk) -> None:
+        with desk.page("/console/letters", scripts=scripts) as page:
+            page.get_by_role("button", name=f"Replay letter {number}").click()
+            expect(page.get_by_role("status")).to_contain_text("this version of Alphapy has no such actor")
+            page.get_by_role("button", name=f"Discard letter {number}").dblclick()
+            expect(page.get_by_role("status")).to_contain_text(f"Letter {number} ")
+            expect(page.locator(".empty")).to_have_text("None.")
+
+    await desk.run(script)
+
+
+async def test_another_sites_form_does_nothing_even_with_the_browsers_credentials(
+    chromium: Chromium, pool: Pool
+) -> None:
+    async with open_house(pool, api_key="open-sesame") as house:
+        number = await set_aside(pool)
+        desk = Desk(chromium, house, trio.lowlevel.current_trio_token())
+
+        def script(desk: Desk) -> None:
+            credentials = {"username": "me", "password": "open-sesame"}
+            with desk.page("/console", http_credentials=credentials) as page:
+                for path in ("/console/letters", f"/api/actors/dead-letters/{number}/discard"):
+                    form = f'<form method="post" action="{house.base}{path}"><button>win</button></form>'
+                    page.route("http://evil.example/*", partial(_show, form))
+                    page.goto("http://evil.example/")
+                    with page.expect_response(house.base + path) as answer:
+                        page.get_by_role("button").click()
+                    assert answer.value.status == 403
+                    page.unroute("http://evil.example/*")
+            desk.complaints.clear()  # a browser notes what was refused
+
+        await desk.run(script)
+        async with pool.transaction("test") as tx:
+            assert await deadletters.count(tx) == 1
+
+
+def _show(form: str, route: Route) -> None:
+    route.fulfill(body=form, content_type="text/html")

@@ -104,6 +104,9 @@ async def test_rest_interactions_pool_and_service(house: House) -> None:
     assert value(found, "alphapy_pool_connections", state="idle") >= 0
     assert value(found, "alphapy_event_budget_limit") == 1000
     assert value(found, "alphapy_dead_letters_parked_total") == 0
+    assert value(found, "alphapy_dead_letters_stored") == 0
+    assert value(found, "alphapy_router_misjudged_total", feature="greeter") == 6
+    assert value(found, "alphapy_dead_letters_dropped_total") == 0
     assert value(found, "alphapy_guilds") == 3
     assert found["alphapy_build_info"].samples[0].labels["version"] == "1.2.3"
     assert value(found, "process_resident_memory_bytes") > 1_000_000

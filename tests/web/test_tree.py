@@ -36,7 +36,7 @@ async def test_totals_by_pattern(house: House) -> None:
     await house.greet(1, 2, 3)
     found = await house.json("/api/actors?limit=1")
     kinds = {kind["pattern"]: kind for kind in found["kinds"]}
-    assert set(kinds) == {PATTERN, "process/health_history"}
+    assert set(kinds) == {PATTERN, "process/health_history", "process/webhook_intake"}
     assert kinds[PATTERN]["running"] == 3
     assert kinds[PATTERN]["processed"] == 3
     assert kinds[PATTERN]["handling"]["count"] == 3

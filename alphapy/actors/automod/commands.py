@@ -8,9 +8,9 @@ from alphapy.actors.automod import option_defs as options
 from alphapy.actors.automod import rendering
 from alphapy.actors.automod.desk import Desk, refused
 from alphapy.actors.automod.planning import can_give
+from alphapy.actors.automod.reporting import inert
 from alphapy.actors.automod.rule_commands import RuleCommands
 from alphapy.actors.automod.watch_commands import WatchCommands
-from alphapy.actors.automod.reporting import inert
 from alphapy.actors.embeds import Colour, notice
 from alphapy.gateway.commands import ADMINISTRATOR, Access, Command, Group, Option, OptionKind
 from alphapy.gateway.models.guild import Permissions

@@ -162,9 +162,7 @@ class Components:
         if refusal:
             raise refused("That cannot be appealed", refusal, reason="appeal refused")
         await invocation.reply(
-            notice(
-                Colour.SUCCESS, "Appeal filed", "The moderators will look at it, and I will tell you."
-            )
+            notice(Colour.SUCCESS, "Appeal filed", "The moderators will look at it, and I will tell you.")
         )
 
 

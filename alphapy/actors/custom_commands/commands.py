@@ -58,7 +58,9 @@ class Commands:
                 self._add_command(),
                 self._named("edit", "Change a command's trigger and response", self._edit, opens_modal=True),
                 self._named("delete", "Delete a command", self._delete),
-                Command(name="list", description="List the custom commands", handler=self._list),
+                Command(
+                    name="list", description="List the custom commands", handler=self._list, changes=False
+                ),
                 self._named("view", "Show everything about a command", self._view),
                 self._named("toggle", "Switch a command on or off", self._toggle),
             ),

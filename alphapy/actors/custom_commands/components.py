@@ -27,6 +27,7 @@ class Components:
         self.listing = ComponentRoute(
             pattern="cc:list:<page:int>:<uid:id>",
             handler=self._turn_page,
+            changes=False,
             access=Access.ADMIN,
             guild_only=True,
             only_for="uid",

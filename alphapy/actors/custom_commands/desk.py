@@ -10,6 +10,7 @@ from alphapy.actors.custom_commands.messages import ListCommands
 from alphapy.actors.embeds import Colour, notice
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Answered, Bus
+from alphapy.actors.patience import PatientBus
 from alphapy.actors.settings.messages import ConfigAudit
 from alphapy.gateway.refusals import Refused
 from alphapy.pure.custom_commands import (
@@ -45,10 +46,11 @@ class Desk:
     """Where ``/cc`` takes its questions."""
 
     _bus: Bus
+    _patient: PatientBus
 
     async def ask(self, guild_id: GuildId, request: Request[T], *, within: float = ANSWER_WITHIN) -> T:
-        """The answer of the guild's actor; raises Refused when there is none in time."""
-        reply = await self._bus.ask(Address.guild(guild_id, FEATURE), request, timeout=within)
+        """The answer of the guild's actor; raises a Refusal when there is none in time."""
+        reply = await self._patient.ask(Address.guild(guild_id, FEATURE), request, within=within)
         if isinstance(reply, Answered):
             return reply.value
         raise refused(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from alphapy.actors.custom_commands.actor import CustomCommandsActor
+from alphapy.actors.custom_commands.actor import ANSWER_LIVES, CustomCommandsActor
 from alphapy.actors.custom_commands.commands import Commands
 from alphapy.actors.custom_commands.components import Components
 from alphapy.actors.custom_commands.desk import FEATURE, Desk
 from alphapy.actors.feature import ActorDef, Category, Feature, Subscription
 from alphapy.actors.kernel.supervision import ChildSpec
+from alphapy.actors.patience import PatientBus
 from alphapy.gateway.events import MessageCreate
 from alphapy.gateway.models.message import DEFAULT, REPLY
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def build(wiring: Wiring) -> Feature:
     """The feature, with its collaborators."""
-    desk = Desk(wiring.bus)
+    desk = Desk(wiring.bus, PatientBus(wiring.bus, lambda: not wiring.pool.is_available))
     components = Components(desk)
 
     def actor(context: Context) -> CustomCommandsActor:
@@ -42,7 +43,7 @@ def build(wiring: Wiring) -> Feature:
         commands=(Commands(desk, components, wiring.clock).group(),),
         components=(components.listing, components.delete),
         modals=(components.edit,),
-        subscriptions=(Subscription("MESSAGE_CREATE", may_trigger, durable=True),),
+        subscriptions=(Subscription("MESSAGE_CREATE", may_trigger, durable=True, backfill=ANSWER_LIVES),),
         actors=(ActorDef(f"guild/*/{FEATURE}", ChildSpec(factory=actor)),),
     )
 

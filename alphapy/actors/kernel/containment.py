@@ -36,6 +36,14 @@ async def contain(fn: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T | Failure:
         return Failure(error)
 
 
+def contain_sync(fn: Callable[[*Ts], T], *args: *Ts) -> T | Failure:
+    """The same for a call that does not wait."""
+    try:
+        return fn(*args)
+    except Exception as error:  # noqa: BLE001 -- see the module's docstring
+        return Failure(error)
+
+
 def is_only(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
     """Whether an error is of these kinds, or a group of nothing else."""
     if isinstance(error, BaseExceptionGroup):

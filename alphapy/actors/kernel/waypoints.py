@@ -31,6 +31,14 @@ class Waypoint(enum.Enum):
     """The low-water marks of the sessions are about to be written ..."""
     AFTER_MARK = "after_mark"
     """... and have been."""
+    BEFORE_READ = "before_read"
+    """A page of what was missed is about to be read."""
+    BEFORE_FILL = "before_fill"
+    """What a guild missed is read, and about to be told."""
+    BEFORE_GAPS = "before_gaps"
+    """Gaps are about to be closed in the database ..."""
+    AFTER_GAPS = "after_gaps"
+    """... and have been."""
 
 
 class Waypoints(Protocol):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from alphapy.actors.kernel.address import Address, Request
+from alphapy.actors.kernel.containment import summary
 from alphapy.pure.ids import GuildId
+
+if TYPE_CHECKING:
+    from alphapy.gateway.invocation import Crash
 
 EVENTS = Address.process("operational_events")
 """Where every operational event is told, and asked for."""
@@ -78,6 +82,32 @@ class Recent(Request[RecentEvents]):
     guild_id: GuildId | None
     limit: int = RING
     types: frozenset[str] | None = None
+
+
+def command_error(crash: Crash) -> RecordEvent:
+    """A handler of a command, a component or a modal failed."""
+    return RecordEvent(
+        event_type=EventType.COG_ERROR.value,
+        message=f"{crash.path} failed ({crash.trace_id})",
+        guild_id=crash.guild_id,
+        details={
+            "command": crash.path,
+            "user_id": str(crash.user_id),
+            "error_type": crash.error_type,
+            "error": crash.error,
+            "trace_id": crash.trace_id,
+        },
+    )
+
+
+def actor_error(address: Address, error: Exception) -> RecordEvent:
+    """An actor has crashed so often that it counts as unhealthy."""
+    return RecordEvent(
+        event_type=EventType.COG_ERROR.value,
+        message=f"{address} keeps failing",
+        guild_id=address.guild_id,
+        details={"actor": str(address), "error_type": type(error).__name__, "error": summary(error)},
+    )
 
 
 @attrs.frozen

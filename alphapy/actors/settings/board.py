@@ -7,8 +7,10 @@ their defaults cost nothing. When the process restarts, the board is loaded with
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import trio
 from typing_extensions import override
 
@@ -19,7 +21,7 @@ from alphapy.actors.settings.snapshot import FRESH_FOR, SettingsReader, Settings
 from alphapy.pure.ids import GuildId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from alphapy.actors.kernel.bus import Bus, Reply
     from alphapy.pure.settings import SettingsRegistry
@@ -36,9 +38,13 @@ ATTEMPTS = 2
 class SettingsBoard(SettingsReader):
     """Every guild's last snapshot."""
 
-    def __init__(self, registry: SettingsRegistry, bus: Bus) -> None:
+    def __init__(
+        self, registry: SettingsRegistry, bus: Bus, is_away: Callable[[], bool] = lambda: False
+    ) -> None:
+        """``is_away``: whether the database is known not to answer, so that nobody waits for it."""
         self._registry = registry
         self._bus = bus
+        self._is_away = is_away
         self._snapshots: dict[GuildId, SettingsSnapshot] = {}
         self._loaded_at = trio.current_time()
 
@@ -79,8 +85,17 @@ class SettingsBoard(SettingsReader):
         return snapshot
 
     def forget(self, guild_id: GuildId) -> None:
-        """Drop what is remembered of a guild that the bot has left; its rows stay."""
-        self._snapshots.pop(guild_id, None)
+        """The bot has left a guild, whose rows stay: what is remembered counts as old from now on.
+
+        It is not dropped, or the guild would be judged by the defaults at its return, until it is read again.
+        """
+        found = self._snapshots.pop(guild_id, None)
+        if found is not None and found.overrides:
+            self._snapshots[guild_id] = attrs.evolve(found, loaded_at=-math.inf)
+
+    def returned(self, guild_id: GuildId) -> None:
+        """The bot was added to a guild: have its settings read, as they may have changed."""
+        self._bus.tell(Address.guild(guild_id, "settings"), EnsureFresh(0.0))
 
     @override
     def snapshot(self, guild_id: GuildId) -> SettingsSnapshot:
@@ -94,6 +109,10 @@ class SettingsBoard(SettingsReader):
         snapshot = self.snapshot(guild_id)
         if guild_id <= 0 or trio.current_time() - snapshot.loaded_at <= max_age:
             return snapshot
+        if self._is_away():
+            raise SettingsUnavailable(
+                f"the settings of guild {guild_id} cannot be read: the database is away"
+            )
         answer: Reply[SettingsSnapshot] | None = None
         for _ in range(ATTEMPTS):
             answer = await self._bus.ask(

@@ -9,6 +9,7 @@ import attrs
 from alphapy.actors.embeds import Colour, notice
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Answered, Bus
+from alphapy.actors.patience import PatientBus
 from alphapy.actors.settings.messages import Changed, ChangeSetting, ConfigAudit, Rejected
 from alphapy.actors.settings.rendering import scope_embed, shown
 from alphapy.actors.settings.snapshot import SettingsReader, SettingsUnavailable
@@ -16,7 +17,7 @@ from alphapy.gateway.commands import ADMINISTRATOR, Access, Choice, Command, Gro
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.models.guild import Permissions
 from alphapy.gateway.models.outgoing import OutgoingMessage
-from alphapy.gateway.refusals import Refused
+from alphapy.gateway.refusals import DatabaseAway, Refused
 from alphapy.pure.clock import Clock
 from alphapy.pure.ids import ChannelId
 from alphapy.pure.settings import SettingsRegistry
@@ -47,6 +48,7 @@ class SettingsCommands:
     _registry: SettingsRegistry
     _guilds: GuildCache
     _clock: Clock
+    _patient: PatientBus
 
     def groups(self) -> tuple[Group, ...]:
         """The declarations."""
@@ -129,18 +131,15 @@ class SettingsCommands:
         try:
             return await self._settings.fresh(invocation.guild_id)
         except SettingsUnavailable as error:
-            raise Refused(
-                "The settings cannot be read right now. Please try again in a moment.",
-                "settings unavailable",
-            ) from error
+            raise DatabaseAway from error
 
     async def _change(self, invocation: Invocation, scope: str, key: str, value: Any) -> None:
         """Set a key, or clear it with None; answer, and record the change."""
         definition = self._registry.definition(scope, key)
-        reply = await self._bus.ask(
+        reply = await self._patient.ask(
             Address.guild(invocation.guild_id, "settings"),
             ChangeSetting(scope=scope, key=key, value=value, actor_id=invocation.user_id),
-            timeout=CHANGE_WITHIN,
+            within=CHANGE_WITHIN,
         )
         if not isinstance(reply, Answered):
             raise Refused(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from alphapy.actors.feature import ActorDef, Category, Feature
 from alphapy.actors.kernel.supervision import ChildSpec
+from alphapy.actors.patience import PatientBus
 from alphapy.actors.settings.actor import GuildSettings
 from alphapy.actors.settings.commands import SettingsCommands
 from alphapy.actors.settings.guild_log import GuildLog
@@ -38,7 +39,12 @@ def build(wiring: Wiring) -> Feature:
         )
 
     commands = SettingsCommands(
-        wiring.bus, wiring.settings, wiring.settings.registry, wiring.guilds, wiring.clock
+        wiring.bus,
+        wiring.settings,
+        wiring.settings.registry,
+        wiring.guilds,
+        wiring.clock,
+        PatientBus(wiring.bus, lambda: not wiring.pool.is_available),
     )
     return Feature(
         name="settings",

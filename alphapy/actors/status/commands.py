@@ -57,18 +57,26 @@ class StatusCommands:
         self._wiring = wiring
         self._process = psutil.Process()
         self._process.cpu_percent()  # the first call only begins the measurement
-        self.paging = ComponentRoute(pattern="ops:cmds:<page:int>:<admin:0|1>", handler=self._turn_page)
+        self.paging = ComponentRoute(
+            pattern="ops:cmds:<page:int>:<admin:0|1>", handler=self._turn_page, changes=False
+        )
 
     def commands(self) -> tuple[Command, ...]:
         """The declarations."""
         flag, number = OptionKind.BOOLEAN, OptionKind.INTEGER
         return (
-            Command(name="version", description="Show the version of Alphapy", handler=self._version),
-            Command(name="help", description="Show where to begin", handler=self._help),
+            Command(
+                name="version",
+                description="Show the version of Alphapy",
+                handler=self._version,
+                changes=False,
+            ),
+            Command(name="help", description="Show where to begin", handler=self._help, changes=False),
             Command(
                 name="commands",
                 description="List every command",
                 handler=self._commands,
+                changes=False,
                 options=(
                     Option(kind=flag, name="include_admin", description="List the admins' commands too"),
                     Option(kind=flag, name="public", description="Show the list to everyone in the channel"),
@@ -80,12 +88,14 @@ class StatusCommands:
                 name="health",
                 description="Show how the bot is doing",
                 handler=self._health,
+                changes=False,
                 cooldown=Cooldown(per_seconds=10),
             ),
             Command(
                 name="command_stats",
                 description="Show which commands are used most",
                 handler=self._command_stats,
+                changes=False,
                 options=(
                     Option(
                         kind=number,

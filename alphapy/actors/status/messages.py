@@ -17,6 +17,11 @@ class FlushTracker(Request[bool]):
 
 
 @attrs.frozen
+class CountQueued(Request[int]):
+    """How many finished invocations wait to be stored."""
+
+
+@attrs.frozen
 class FlushTick:
     """To itself: it is time to store what is queued."""
 

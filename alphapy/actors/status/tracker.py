@@ -19,7 +19,7 @@ import trio
 from typing_extensions import override
 
 from alphapy.actors.kernel.actor import Actor, Context
-from alphapy.actors.status.messages import FlushTick, FlushTracker
+from alphapy.actors.status.messages import CountQueued, FlushTick, FlushTracker
 from alphapy.gateway.invocation import Outcome
 from alphapy.pure.text import well_formed
 from alphapy.storage import audit
@@ -68,6 +68,8 @@ class CommandTracker(Actor):
                     self._schedule(RETRY_AFTER)
             case FlushTracker():
                 return await self._store()
+            case CountQueued():
+                return len(self._queue)
             case _:
                 return await super().handle(message)
         return None

@@ -112,6 +112,11 @@ THREAD_TYPES = frozenset(
     {ChannelType.ANNOUNCEMENT_THREAD, ChannelType.PUBLIC_THREAD, ChannelType.PRIVATE_THREAD}
 )
 
+WRITTEN_IN = frozenset(
+    {ChannelType.TEXT, ChannelType.ANNOUNCEMENT, ChannelType.VOICE, ChannelType.STAGE} | THREAD_TYPES
+)
+"""Where members write messages."""
+
 ROLE_OVERWRITE = 0
 MEMBER_OVERWRITE = 1
 
@@ -164,6 +169,8 @@ class Channel(Model, frozen=True, kw_only=True):
     nsfw: bool = False
     owner_id: UserRef | None = None
     thread_metadata: ThreadMetadata | None = None
+    last_message_id: Snowflake | None = None
+    """The newest message when this was told, deleted or not; not kept up to date."""
 
     @property
     def is_thread(self) -> bool:

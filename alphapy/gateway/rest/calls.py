@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import msgspec
 
+from alphapy.gateway.events import MessageCreate
 from alphapy.gateway.models.message import LOADING, Message
 from alphapy.gateway.models.user import Member
 from alphapy.gateway.rest import routes
@@ -55,6 +56,19 @@ class Application:
     id: ApplicationId
     name: str
     owner_ids: frozenset[int]
+
+
+@attrs.frozen(kw_only=True)
+class HistoryPage:
+    """A page of a channel's history, oldest first; ``last`` is the id behind which to go on.
+
+    ``malformed`` messages are left out.
+    """
+
+    messages: tuple[MessageCreate, ...]
+    last: int
+    is_full: bool
+    malformed: int = 0
 
 
 class _Limit(msgspec.Struct):
@@ -234,6 +248,39 @@ class DiscordCalls:
         body = await self._client.request(Call(target, query=query))
         found = _decode(target, body, list[Message], strict=False)
         return tuple(sorted(found, key=lambda message: message.id))
+
+    async def missed_messages(
+        self, guild_id: GuildId, channel_id: ChannelId, after: int, *, limit: int, within: float
+    ) -> HistoryPage:
+        """The at most ``limit`` (100) messages of a guild's channel that come next after this id.
+
+        As events, to whom Discord's answer lacks the author's membership. In the lowest lane, and within so
+        many seconds. Empty where the bot may not read the channel's history.
+        """
+        target = routes.CHANNEL_MESSAGES.to(channel_id=channel_id)
+        call = Call(
+            target,
+            query={"after": str(after), "limit": str(limit)},
+            priority=Priority.BACKFILL,
+            deadline=within,
+        )
+        found = _decode(target, await self._client.request(call), list[msgspec.Raw])
+        messages: list[MessageCreate] = []
+        last = after
+        for raw in found:
+            last = max(last, _id(target, _decode(target, bytes(raw), _Created).id))
+            try:
+                message = msgspec.json.decode(raw, type=MessageCreate, strict=False)
+            except (msgspec.DecodeError, RecursionError):
+                continue
+            messages.append(msgspec.structs.replace(message, guild_id=guild_id))
+        messages.sort(key=lambda message: message.id)
+        return HistoryPage(
+            messages=tuple(messages),
+            last=last,
+            is_full=len(found) >= limit,
+            malformed=len(found) - len(messages),
+        )
 
     async def edit_message(
         self,

@@ -6,8 +6,8 @@ Purpose
     waits; the gate (gate.py) does.
 
 Order
-    Interaction answers first, then moderation, then the rest, each in order of arrival, among the requests
-    that their lane lets go. A lane that must wait holds up nobody else.
+    Interaction answers first, then moderation, then the rest, and what was missed last, each in order of
+    arrival, among the requests that their lane lets go. A lane that must wait holds up nobody else.
 
 Limits
     Buckets as told by headers (lanes.py), 50 requests a second for everything authorised by the bot's token
@@ -18,8 +18,9 @@ Failure modes
     wherever that hurts most. *The process starts while Discord still counts requests of its predecessor*, or
     another process uses the token: the first answer on each lane tells; until then one request at a time.
     *A 429 comes all the same* (shared limits, limits without headers): its lane, everything of the bot, or
-    everything at all waits as told. *Errors pile up*: from 5,000 invalid requests in ten minutes ordinary
-    requests are refused, from 6,500 moderation, from 8,000 all; at 10,000 Discord would ban the address.
+    everything at all waits as told. *Errors pile up*: from 4,000 invalid requests in ten minutes nothing is
+    read back, from 5,000 ordinary requests are refused, from 6,500 moderation, from 8,000 all; at 10,000
+    Discord would ban the address.
     *A bucket changes its name*: waiting tickets move along.
 
 Rule: https://docs.discord.com/developers/topics/rate-limits
@@ -57,6 +58,7 @@ _INVALID_LIMITS: Mapping[Priority, int] = {
     Priority.INTERACTION: 8_000,
     Priority.MODERATION: 6_500,
     Priority.OTHER: 5_000,
+    Priority.BACKFILL: 4_000,
 }
 
 

@@ -11,6 +11,8 @@ class Priority(enum.IntEnum):
     INTERACTION = 0
     MODERATION = 1
     OTHER = 2
+    BACKFILL = 3
+    """Reading back what was missed."""
 
 
 class Refusal(enum.Enum):

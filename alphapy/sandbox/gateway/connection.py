@@ -303,6 +303,8 @@ class Connection:
         return self._faults.due(session.application_id, frozenset({kind})) is not None
 
     def _strike(self, session: GatewaySession, fault: ArmedGatewayFault) -> None:
+        if fault.kind in {GatewayFault.DROP, GatewayFault.CLOSE} and not fault.resumable:
+            self._sessions.end(session)
         if fault.kind is GatewayFault.DROP:
             raise Closing(None)
         if fault.kind is GatewayFault.CLOSE:

@@ -125,6 +125,14 @@ class Sessions:
         self.known.pop(session.id, None)
         session.wake = None
 
+    def forget_all(self) -> None:
+        """Forget every session, so that none can be resumed; whoever is connected has to begin anew."""
+        for session in tuple(self.known.values()):
+            wake = session.wake
+            self.end(session)
+            if wake is not None:
+                wake()
+
     def forget_stale(self) -> None:
         """Forget sessions that have been without a socket for too long."""
         oldest = self._world.monotonic() - self._tuning.session_lifetime

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
     from alphapy.sandbox.gateway.server import GatewayServer
+    from alphapy.sandbox.oauth2.grants import Grants
     from alphapy.sandbox.world.world import World
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class _Exchange:
     route: Route | None = None
     parameters: dict[str, str] = attrs.field(factory=dict)
     application: Application | None = None
+    user_id: int | None = None
     body: Any = None
     uploads: tuple[Upload, ...] = ()
     reason: str | None = None
@@ -71,8 +73,9 @@ class _Exchange:
 class Api:
     """Answers requests below ``/api``."""
 
-    def __init__(self, world: World, faults: Faults, gateway_server: GatewayServer) -> None:
+    def __init__(self, world: World, faults: Faults, gateway_server: GatewayServer, grants: Grants) -> None:
         tuning = world.tuning
+        self._grants = grants
         self._world = world
         self._faults = faults
         self._gateway = gateway_server
@@ -100,7 +103,7 @@ class Api:
             words = "404: no such route" if found == 404 else "405: the route has no such method"
             return _json({"message": words, "code": 0}, found, {})
         exchange.route, exchange.parameters = found
-        exchange.application = self._authenticated(exchange.route, request.headers)
+        self._authenticate(exchange, exchange.route, request.headers.get("Authorization", ""))
         # Read before anything is refused, so that the log of requests is whole.
         exchange.reason = _reason(request.headers)
         readable = await self._read_body(exchange, request)
@@ -122,12 +125,19 @@ class Api:
             return _json({"message": f"{fault.status}: a scripted fault", "code": 0}, fault.status, {})
         return _json(answer.body, answer.status, exchange.headers)
 
-    def _authenticated(self, route: Route, headers: Headers) -> Application | None:
-        given = headers.get("Authorization", "")
-        application = self._world.applications.by_token(given.removeprefix("Bot "))
-        if not route.open and (application is None or not given.startswith("Bot ")):
+    def _authenticate(self, exchange: _Exchange, route: Route, given: str) -> None:
+        """Find out who calls: a bot, or a client in a person's name."""
+        scheme, _, token = given.partition(" ")
+        grant = self._grants.by_access(token, self._world.monotonic()) if scheme == "Bearer" else None
+        if grant is not None and route.scope is not None:
+            if route.scope not in grant.scopes:
+                raise Refused(Code.UNAUTHORIZED, 401, f"401: the token is not good for {route.scope}")
+            exchange.application = self._world.applications.get(grant.application_id)
+            exchange.user_id = grant.user_id
+            return
+        exchange.application = self._world.applications.by_token(given.removeprefix("Bot "))
+        if not route.open and (exchange.application is None or scheme != "Bot"):
             raise Refused(Code.GENERAL, 401, "401: the token is missing or wrong")
-        return application
 
     async def _struck(self, fault: ArmedRestFault) -> Response | None:
         scope = _LIMIT_FAULTS.get(fault.kind)
@@ -186,6 +196,7 @@ class Api:
         call = Call(
             world=self._world,
             application=exchange.application,
+            user_id=exchange.user_id,
             parameters=exchange.parameters,
             query=exchange.query,
             body=exchange.body,

@@ -25,8 +25,8 @@ async def get_gateway_bot(call: Call) -> Answer:
 
 
 async def get_me(call: Call) -> Answer:
-    """The bot's own account."""
-    return Answer(call.world.users.own(call.by))
+    """The account that calls."""
+    return Answer(call.world.users.own(call.me))
 
 
 async def edit_me(call: Call) -> Answer:
@@ -53,11 +53,11 @@ async def get_application(call: Call) -> Answer:
 
 
 async def list_guilds(call: Call) -> Answer:
-    """The bot's guilds, in the order of their ids."""
+    """The guilds of the account that calls, in the order of their ids."""
     after = call.optional_id("after") or 0
     before = call.optional_id("before")
     ids = sorted(
-        g for g in call.world.guilds.of_user(call.by) if g > after and (before is None or g < before)
+        g for g in call.world.guilds.of_user(call.me) if g > after and (before is None or g < before)
     )
     return Answer([_partial(call, guild_id) for guild_id in ids[: call.number("limit", 200, 200)]])
 
@@ -88,8 +88,8 @@ def _partial(call: Call, guild_id: int) -> JSON:
         "name": guild.name,
         "icon": None,
         "banner": None,
-        "owner": guild.owner_id == call.by,
-        "permissions": str(call.world.access.in_guild(call.by, guild)),
+        "owner": guild.owner_id == call.me,
+        "permissions": str(call.world.access.in_guild(call.me, guild)),
         "features": guild.record["features"],
     }
     if call.query.get("with_counts", "").lower() in {"true", "1"}:
@@ -100,12 +100,12 @@ def _partial(call: Call, guild_id: int) -> JSON:
 ROUTES = (
     Route("GET", "/gateway", get_gateway, open=True),
     Route("GET", "/gateway/bot", get_gateway_bot),
-    Route("GET", "/users/@me", get_me),
+    Route("GET", "/users/@me", get_me, scope="identify"),
     Route("PATCH", "/users/@me", edit_me),
     Route("GET", "/users/{user_id}", get_user),
     Route("GET", "/oauth2/applications/@me", get_application),
     Route("GET", "/applications/@me", get_application),
-    Route("GET", "/users/@me/guilds", list_guilds),
+    Route("GET", "/users/@me/guilds", list_guilds, scope="guilds"),
     Route("DELETE", "/users/@me/guilds/{guild_id}", leave_guild),
     Route("POST", "/users/@me/channels", open_direct),
 )

@@ -16,10 +16,14 @@ from alphapy.sandbox.world.world import World
 
 @attrs.frozen(kw_only=True)
 class Call:
-    """One request. ``application`` is the caller; None on routes whose token stands in the path."""
+    """One request. ``application`` is the caller; None on routes whose token stands in the path.
+
+    ``user_id`` is set where a client calls in the name of a person, with a bearer token.
+    """
 
     world: World
     application: Application | None
+    user_id: int | None = None
     parameters: Mapping[str, str]
     query: Mapping[str, str]
     body: Any = None
@@ -34,6 +38,11 @@ class Call:
         if self.application is None:
             raise refused(Code.UNAUTHORIZED)
         return self.application.id
+
+    @property
+    def me(self) -> int:
+        """The account that calls: a person's, else the bot's."""
+        return self.by if self.user_id is None else self.user_id
 
     def id(self, name: str) -> int:
         """A path parameter that is a snowflake."""
@@ -101,7 +110,8 @@ class Route:
     """A method and a path template such as ``/channels/{channel_id}``.
 
     ``open`` routes need no token; ``exempt`` ones do not count towards the global rate limit; ``unlimited``
-    ones have no rate limit at all, and tell of none.
+    ones have no rate limit at all, and tell of none. ``scope`` is what a bearer token must be good for; None
+    where only bots may call.
     """
 
     method: str
@@ -110,6 +120,7 @@ class Route:
     open: bool = False
     exempt: bool = False
     unlimited: bool = False
+    scope: str | None = None
 
     @property
     def key(self) -> str:

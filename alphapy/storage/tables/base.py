@@ -49,6 +49,7 @@ TRUE = text("true")
 FALSE = text("false")
 ZERO = text("0")
 ONE = text("1")
+NO_SNOWFLAKES = text("'{}'::bigint[]")
 
 
 # The words below take ``key=True`` (part of the primary key), ``required=True`` (NOT NULL) and ``default=``.
@@ -101,6 +102,11 @@ def string(name: str, **options: Any) -> Column[Any]:
 def strings(name: str) -> Column[Any]:
     """An array of text."""
     return Column(name, ARRAY(Text()))
+
+
+def snowflakes(name: str, **options: Any) -> Column[Any]:
+    """An array of whole numbers of eight bytes."""
+    return _column(name, ARRAY(BigInteger()), options)
 
 
 def flag(name: str, **options: Any) -> Column[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import UniqueConstraint
 
 from alphapy.storage.tables.base import (
+    NO_SNOWFLAKES,
     NOW,
     ZERO,
     bigserial,
@@ -13,6 +14,7 @@ from alphapy.storage.tables.base import (
     json,
     number,
     snowflake,
+    snowflakes,
     string,
     table,
     words,
@@ -28,6 +30,8 @@ gateway_sessions = table(
     string("resume_url", required=True),
     # Everything of the session at or below this number is durable.
     snowflake("mark", required=True),
+    # The newest message id that was surely seen at or below the mark.
+    snowflake("seen", required=True, default=ZERO),
     instant("updated_at", required=True, default=NOW),
 )
 
@@ -39,6 +43,8 @@ gateway_guilds = table(
     snowflake("seq", required=True),
     # What the guild cache knows, as JSON; null while the guild is only known to exist.
     string("data"),
+    # What came after this message id is to be read back; null where nothing is.
+    snowflake("gap_since"),
     index("idx_gateway_guilds_shard", "shard_id", "guild_id"),
 )
 
@@ -48,6 +54,10 @@ event_progress = table(
     string("feature", key=True),
     string("session_id", required=True),
     snowflake("seq", required=True),
+    # Messages that are dealt with: all up to this id, those listed, and the newest that was read back.
+    snowflake("seen_floor", required=True, default=ZERO),
+    snowflakes("seen_recent", required=True, default=NO_SNOWFLAKES),
+    snowflake("seen_filled", required=True, default=ZERO),
     instant("updated_at", required=True, default=NOW),
 )
 

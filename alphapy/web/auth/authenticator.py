@@ -18,10 +18,10 @@ from alphapy.storage.pool import Pool
 from alphapy.web.auth import rules, service_key
 from alphapy.web.auth.admins import AdminDesk, Standing
 from alphapy.web.auth.caller import Access, Caller
-from alphapy.web.auth.operators import OperatorDoor
+from alphapy.web.auth.operators import OperatorDoor, guard
 from alphapy.web.auth.rules import Evidence, Key, Named, Verdict
 from alphapy.web.auth.service_key import ServiceKey
-from alphapy.web.auth.verifier import ABSENT, Verified
+from alphapy.web.auth.verifier import ABSENT, TokenVerifier, Verified
 from alphapy.web.errors import ApiError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from alphapy.pure.ids import GuildId
+    from alphapy.web.sources import Sources
 
 log = logging.getLogger("alphapy.web.auth")
 
@@ -127,11 +128,15 @@ class Authenticator:
         """
         if caller.service:
             return caller
-        linked = caller
-        if caller.discord_id is None and caller.subject is not None:
-            linked = attrs.evolve(caller, discord_id=await self._linked(caller.subject))
+        linked = await self.linked(caller)
         await self._check_admin(linked, guild_id)
         return linked
+
+    async def linked(self, caller: Caller) -> Caller:
+        """A caller by token with the Discord account that is linked to it; raises ApiError where none is."""
+        if caller.discord_id is not None or caller.subject is None:
+            return caller
+        return attrs.evolve(caller, discord_id=await self._linked(caller.subject))
 
     async def _gather(
         self, request: Credentials, access: Access, named: str | None
@@ -184,6 +189,22 @@ class Authenticator:
                 "by": "service" if caller.service else "token",
             },
         )
+
+
+def authenticator(sources: Sources) -> Authenticator:
+    """The authenticator of this service."""
+    identity = sources.security.identity
+    tells_apart = sources.api_key is not None or identity.is_configured or sources.security.production
+    return Authenticator(
+        Desk(
+            key=ServiceKey(sources.api_key),
+            verifier=TokenVerifier(identity, sources.outside, sources.clock),
+            pool=sources.pool,
+            admins=sources.admins,
+            door=guard(sources),
+            development=not tells_apart,
+        )
+    )
 
 
 def _refusal(verdict: Verdict) -> ApiError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import ipaddress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -18,17 +17,15 @@ import attrs
 from quart import request
 
 from alphapy.environment import Secret
-from alphapy.web.auth.caller import Access, Caller
+from alphapy.web.auth.service_key import HEADER as KEY_HEADER
+from alphapy.web.auth.service_key import same_text
 from alphapy.web.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from alphapy.pure.ids import GuildId
-    from alphapy.web.routing.mount import Credentials
     from alphapy.web.sources import Sources
 
-KEY_HEADER: Final = "X-Api-Key"
 CHALLENGE: Final = 'Basic realm="Alphapy operators", charset="UTF-8"'
 _RELAYED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via", "Cf-Connecting-Ip")
 
@@ -56,7 +53,7 @@ class OperatorDoor:
                 return None
             return ApiError(403, "forbidden", NEEDS_SETTING)
         offered = header(KEY_HEADER) or _basic_password(header("Authorization") or "")
-        if offered is not None and _is_same(offered, self.api_key.reveal()):
+        if offered is not None and same_text(offered, self.api_key.reveal()):
             return None
         return ApiError(401, "unauthorized", NEEDS_KEY, {"WWW-Authenticate": CHALLENGE})
 
@@ -64,21 +61,6 @@ class OperatorDoor:
 def guard(sources: Sources) -> OperatorDoor:
     """The door of this service."""
     return OperatorDoor(api_key=sources.api_key, trusted_proxies=sources.trusted_proxies)
-
-
-@attrs.frozen
-class Doorkeeper:
-    """Who may call a declared route, as far as that takes operators only."""
-
-    door: OperatorDoor
-
-    async def identify(self, request: Credentials, access: Access, guild_id: GuildId | None) -> Caller:  # noqa: ARG002
-        """Whoever sends the request; raises ApiError for one who is not let in."""
-        if access is Access.OPEN:
-            return Caller(access=access)
-        if (refusal := self.door.refusal(request.peer, request.header)) is not None:
-            raise refusal
-        return Caller(access=access, service=True)
 
 
 def admit(door: OperatorDoor) -> None:
@@ -121,8 +103,3 @@ def _basic_password(authorization: str) -> str | None:
         return None
     _, colon, password = decoded.partition(":")
     return password if colon else None
-
-
-def _is_same(offered: str, expected: str) -> bool:
-    """Compares in a time that says nothing about where they differ."""
-    return hmac.compare_digest(offered.encode(errors="surrogatepass"), expected.encode())

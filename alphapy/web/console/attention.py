@@ -131,6 +131,14 @@ def _letters(moment: Moment) -> Iterable[Notice]:
     if letters.waiting:
         waiting = words.counted(letters.waiting, "dead letter waits", "dead letters wait")
         yield Notice(Level.WARN, f"{waiting} to be stored.")
-    if letters.parked:
+    stored = moment.letters
+    if stored is None and letters.parked:
         what = words.counted(letters.parked, "message has", "messages have")
         yield Notice(Level.WARN, f"{what} been set aside since the start: see Dead letters.")
+    if stored is not None and stored.count:
+        what = words.counted(stored.count, "dead letter waits", "dead letters wait")
+        yield Notice(Level.WARN, f"{what} for you to replay or discard: see Dead letters.")
+    if stored is not None and stored.dropped:
+        what = words.counted(stored.dropped, "dead letter has", "dead letters have")
+        kept = words.number(stored.kept)
+        yield Notice(Level.BAD, f"{what} been dropped: only the newest {kept} are kept.")

@@ -13,9 +13,12 @@ from quart import Blueprint, Response, render_template, request
 from alphapy.web.auth.operators import admit
 from alphapy.web.console import charts, words
 from alphapy.web.console.attention import notices
+from alphapy.web.console.letters import PATH as LETTERS
+from alphapy.web.console.letters import LetterPages
 from alphapy.web.console.view import Observer
 from alphapy.web.encoding import query_text
 from alphapy.web.errors import ApiError, envelope
+from alphapy.web.forms import TITLES
 from alphapy.web.tree import tree_json
 
 if TYPE_CHECKING:
@@ -39,6 +42,15 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+FORM_HEADERS: Final = {
+    # A form may be posted to us, and the browser then says where it came from.
+    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace(
+        "form-action 'none'", "form-action 'self'"
+    ),
+    "Referrer-Policy": "same-origin",
+}
+"""What is different on pages that have forms."""
+
 _STATIC: Final = "console.static"
 
 
@@ -109,11 +121,14 @@ def blueprint(sources: Sources, census: Census, probe: DatabaseProbe, door: Oper
     found.add_url_rule("/console", view_func=pages.overview, strict_slashes=False)
     found.add_url_rule("/console/fragment", view_func=pages.fragment)
     found.add_url_rule("/console/actors", view_func=pages.tree)
+    letters = LetterPages(sources, door)
+    found.add_url_rule(LETTERS, view_func=letters.show)
+    found.add_url_rule(LETTERS, view_func=letters.act, methods=["POST"])
     return found
 
 
 async def _add_headers(response: ResponseTypes) -> ResponseTypes:
-    response.headers.update(HEADERS)
+    response.headers.update(HEADERS | FORM_HEADERS if request.path == LETTERS else HEADERS)
     is_static = request.endpoint == _STATIC
     response.headers["Cache-Control"] = "max-age=300" if is_static else "no-store"
     return response
@@ -123,5 +138,6 @@ async def _explain(error: ApiError) -> Response:
     """The error as a page, for a person; the envelope for anybody else."""
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
         return envelope(error)
-    text = await render_template("error.html", error=error)
+    title = TITLES.get(str(error.detail), "")
+    text = await render_template("error.html", error=error, title=title)
     return Response(text, error.status, dict(error.headers), content_type="text/html; charset=utf-8")

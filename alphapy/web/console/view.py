@@ -25,7 +25,6 @@ from alphapy.web.probe import DatabaseLook
 from alphapy.web.sources import RouterCounts, ServiceFacts
 
 if TYPE_CHECKING:
-    from alphapy.storage.transaction import Transaction
     from alphapy.web.census import Census
     from alphapy.web.probe import DatabaseProbe
     from alphapy.web.sources import Sources
@@ -44,6 +43,9 @@ class Letters:
 
     newest: tuple[Headline, ...]
     count: int
+    dropped: int = 0
+    """How many have made room for newer ones since the start."""
+    kept: int = deadletters.KEPT
 
 
 @attrs.frozen(kw_only=True)
@@ -128,11 +130,10 @@ class Observer:
         with trio.move_on_after(LETTERS_WITHIN):
             try:
                 async with self._sources.pool.transaction(COMPONENT, read_only=True) as tx:
-                    return await _letters(tx)
+                    newest = tuple(await deadletters.headlines(tx, LETTERS))
+                    count = await deadletters.count(tx)
+                desk = self._sources.letters
+                return Letters(newest, count, desk.dropped, desk.kept)
             except (StorageError, psycopg.Error):
                 return None
         return None
-
-
-async def _letters(tx: Transaction) -> Letters:
-    return Letters(tuple(await deadletters.headlines(tx, LETTERS)), await deadletters.count(tx))

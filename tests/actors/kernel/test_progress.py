@@ -40,6 +40,8 @@ class Event:
     seq: int
     session_id: str = "session"
     shard_id: int = 0
+    key: int = 0
+    closes: str = ""
 
 
 @attrs.define

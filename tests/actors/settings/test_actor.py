@@ -31,6 +31,7 @@ from alphapy.gateway.guilds import GuildCache
 from alphapy.pure.ids import GuildId
 from alphapy.storage import settings as storage
 from tests.support.actors import ask, running
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -198,3 +199,23 @@ async def test_a_change_names_what_was_there_before_and_takes_no_credit_for_othe
         ("embedwatcher", Source.COMMAND, 9),
         ("gpt", None, None),
     }
+
+
+async def test_a_guild_that_comes_back_is_judged_by_its_own_settings_and_read_again(pool: Pool) -> None:
+    async with house(pool) as (registry, board):
+        await ask(registry, SETTINGS, set_to(value=True, scope="engagement", key="enabled"))
+        board.forget(GUILD)
+        assert board.snapshot(GUILD).enabled("engagement"), "not by the default"
+        async with pool.transaction("test") as tx:
+            await tx.execute("UPDATE bot_settings SET value = 'false' WHERE scope = 'engagement'")
+        board.returned(GUILD)
+        await wait_until(lambda: not board.snapshot(GUILD).enabled("engagement"), what="the row as it is now")
+
+
+async def test_a_guild_that_has_left_is_read_again_before_a_gate_trusts_it(pool: Pool) -> None:
+    async with house(pool) as (registry, board):
+        await ask(registry, SETTINGS, set_to(value=True, scope="engagement", key="enabled"))
+        board.forget(GUILD)
+        async with pool.transaction("test") as tx:
+            await tx.execute("UPDATE bot_settings SET value = 'false' WHERE scope = 'engagement'")
+        assert not (await board.fresh(GUILD)).enabled("engagement")

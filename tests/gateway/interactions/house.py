@@ -57,6 +57,7 @@ class House:
             on_crash=self.crashes.append,
             gate=self.gate,
             beginnings=declared.get("beginnings"),
+            outages=declared.get("outages", ()),
             bounds=self.bounds,
             new_trace=lambda: "cafe0123",
         )

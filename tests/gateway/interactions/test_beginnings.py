@@ -24,6 +24,7 @@ class Notes(Beginnings):
     """What was begun before, and what happened since, in order."""
 
     before: set[int] = attrs.field(factory=set)
+    failure: Exception | None = None
     happened: list[str] = attrs.field(factory=list)
 
     @override
@@ -32,14 +33,16 @@ class Notes(Beginnings):
 
     @override
     async def begin(self, interaction: Interaction) -> None:
+        if self.failure is not None:
+            raise self.failure
         self.happened.append("noted")
 
-    def command(self) -> Command:
+    def command(self, *, changes: bool = True) -> Command:
         async def handler(invocation: Invocation) -> None:
             self.happened.append("ran")
             await invocation.reply("done")
 
-        return Command(name="do", description="Do it.", handler=handler)
+        return Command(name="do", description="Do it.", handler=handler, changes=changes)
 
 
 async def test_it_is_noted_before_its_handler_runs(autojump_clock: MockClock) -> None:
@@ -48,6 +51,25 @@ async def test_it_is_noted_before_its_handler_runs(autojump_clock: MockClock) ->
         await found.submit(command("do", clock=found.clock))
         assert notes.happened == ["noted", "ran"]
         assert found.outcome.success
+
+
+async def test_what_cannot_be_noted_does_not_run(autojump_clock: MockClock) -> None:
+    notes = Notes(failure=ConnectionError("away"))
+    async with house(commands=[notes.command()], beginnings=notes, outages=(ConnectionError,)) as found:
+        await found.submit(command("do", clock=found.clock))
+        assert notes.happened == []
+        assert found.calls.first.text.startswith("My database does not answer")
+        assert found.outcome.error == "database away"
+
+
+async def test_what_changes_nothing_is_neither_noted_nor_left_out(autojump_clock: MockClock) -> None:
+    notes = Notes(failure=ConnectionError("away"))
+    async with house(commands=[notes.command(changes=False)], beginnings=notes) as found:
+        interaction = command("do", clock=found.clock)
+        notes.before.add(interaction.id)
+        await found.submit(interaction)
+        assert notes.happened == ["ran"]
+        assert found.calls.first.text == "done"
 
 
 async def test_one_that_was_begun_is_told_so_instead(autojump_clock: MockClock) -> None:

@@ -221,6 +221,21 @@ async def test_a_crash_before_an_answer_apologises_with_a_trace_id(autojump_cloc
         assert found.dispatcher.statistics().crashed == 1
 
 
+async def test_an_outage_is_told_and_is_no_crash(autojump_clock: MockClock) -> None:
+    class Away(Exception):
+        pass
+
+    async def meets(_invocation: Invocation) -> None:
+        raise Away("gone")
+
+    async with house(commands=[does(meets)], outages=(Away,)) as found:
+        await found.submit(command("do"))
+        assert "database does not answer" in found.calls.first.text
+        assert found.outcome.error == "database away"
+        assert found.crashes == []
+        assert found.dispatcher.statistics().refused == 1
+
+
 async def test_a_crash_after_an_answer_apologises_in_a_follow_up(autojump_clock: MockClock) -> None:
     async def broken(invocation: Invocation) -> None:
         await invocation.reply("here", ephemeral=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -14,6 +14,8 @@ from tests.storage.schema.support import assert_newest, run, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    import psycopg
 
 
 def test_the_decision_follows_the_revision() -> None:
@@ -125,3 +127,19 @@ async def test_a_database_that_appears_in_the_meantime_is_used(database_url: str
 async def test_an_address_that_cannot_be_read_is_not_tried_again() -> None:
     with pytest.raises(DsnError):
         await gate.inspect("mysql://somewhere", sleep=_recording([]))
+
+
+async def test_a_server_that_goes_down_while_it_is_looked_at_is_tried_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    real = migrate.position
+
+    def struck(connection: psycopg.Connection[Any]) -> str | None:
+        if not pauses:
+            run(database_url, f"SELECT pg_terminate_backend({connection.info.backend_pid})")
+        return real(connection)
+
+    monkeypatch.setattr(migrate, "position", struck)
+    assert (await gate.inspect(database_url, sleep=_recording(pauses))).revision == migrate.head()
+    assert pauses == [1.5]
