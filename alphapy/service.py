@@ -35,8 +35,8 @@ from alphapy.actors.router import Router
 from alphapy.actors.sessions import SessionKeeper, StoredProgress
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
-from alphapy.ai.client import LanguageModel
 from alphapy.actors.settings.snapshot import SettingsUnavailable
+from alphapy.ai.client import LanguageModel
 from alphapy.features import BuiltFeatures
 from alphapy.gateway.access import RoleAuthority
 from alphapy.gateway.commands import manifest, paths
@@ -141,6 +141,10 @@ class Service:
         )
         self.interactions = InteractionLog(wings.pool)
         self.settings = SettingsBoard(
+            setting_registry(llm_provider=config.llm_provider),
+            self.registry,
+            is_away=lambda: not wings.pool.is_available,
+        )
         self.backfill = Backfill(
             history=self.calls,
             bus=self.registry,
@@ -153,10 +157,6 @@ class Service:
             waypoints=wings.waypoints,
         )
         self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, self.backfill, wings.waypoints)
-            setting_registry(llm_provider=config.llm_provider),
-            self.registry,
-            is_away=lambda: not wings.pool.is_available,
-        )
         self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
         self.mask = Mask(secrets_of(config))
         self.port = 0

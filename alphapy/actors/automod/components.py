@@ -167,7 +167,7 @@ class Components:
 
 
 def resolution(desk: Desk, invocation: Invocation, log_id: int, resolved: Resolved | None) -> OutgoingMessage:
-    """How an appeal or an undo has ended, to the moderator; records it. Raises Refused where there is none."""
+    """How an appeal or an undo has ended, for the moderator; records it. Raises Refused where it has not."""
     if resolved is None:
         raise refused("No such violation", "There is no violation of that number here.", reason="not found")
     if not resolved.changed:

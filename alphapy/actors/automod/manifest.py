@@ -12,6 +12,7 @@ from alphapy.actors.automod.components import Components
 from alphapy.actors.automod.desk import Desk
 from alphapy.actors.automod.judging import may_be_judged
 from alphapy.actors.automod.messages import ASKING, FEATURE, Tick
+from alphapy.actors.automod.planning import ACT_WITHIN
 from alphapy.actors.feature import ActorDef, Category, Feature, Subscription
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.premium import PremiumBook
@@ -65,7 +66,7 @@ def build(wiring: Wiring) -> Feature:
         components=components.buttons,
         modals=(components.appeal_form,),
         subscriptions=(
-            Subscription("MESSAGE_CREATE", may_be_judged, durable=True),
+            Subscription("MESSAGE_CREATE", may_be_judged, durable=True, backfill=ACT_WITHIN),
             Subscription("MESSAGE_UPDATE", may_be_judged, durable=True),
             Subscription("GUILD_MEMBER_ADD", durable=True),
             Subscription("GUILD_MEMBER_UPDATE", durable=True),
