@@ -23,6 +23,7 @@ from alphapy.bot_process import BotProcess, free_port, is_free
 from alphapy.pure.groups import leaves
 from alphapy.sandbox.demo import Demo, add_idle_guilds, demo_world, find_demo
 from alphapy.sandbox.handle import Sandbox
+from alphapy.sandbox.oauth2.grants import client_secret
 from alphapy.sandbox.server import serve
 from alphapy.sandbox.world.applications import shaped_token
 from alphapy.sandbox.world.storage import UnreadableWorld, load
@@ -220,6 +221,10 @@ def _bot(plan: Plan, sandbox: Sandbox, demo: Demo, dsn: str, progress: Progress)
         "DATABASE_URL": dsn,
         "DISCORD_API_BASE": sandbox.api_base,
         "DISCORD_GATEWAY_URL": sandbox.gateway_url,
+        # People sign in to the console with the local Discord.
+        "DISCORD_CLIENT_ID": str(demo.application_id),
+        "DISCORD_CLIENT_SECRET": client_secret(demo.application_id),
+        "DISCORD_OAUTH_REDIRECT_URI": f"http://127.0.0.1:{port}/api/auth/discord/callback",
         "SHARDS": "auto",
         "HOST": "127.0.0.1",
         "PORT": str(port),

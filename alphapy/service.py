@@ -310,6 +310,7 @@ class Service:
             ),
             api_key=self.config.api_key,
             trusted_proxies=self.config.trusted_proxy_count,
+            allowed_origins=self.config.allowed_origins,
             pool=self.pool,
             bus=self.registry,
             actors=self.registry,

@@ -8,8 +8,6 @@ error ends in :mod:`alphapy.web.errors`; a client that goes away cancels its han
 from __future__ import annotations
 
 import logging
-import re
-import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -17,68 +15,65 @@ from quart import g, request
 from quart_trio import QuartTrio
 from typing_extensions import override
 
-from alphapy.web import errors, health, letters, metrics, tree
+from alphapy.pure.http_limits import LIMITS, SlidingWindows
+from alphapy.web import errors
 from alphapy.web.auth.authenticator import authenticator
+from alphapy.web.auth.hooks import HookGate
 from alphapy.web.auth.operators import guard
+from alphapy.web.auth.rules import Key
+from alphapy.web.auth.service_key import ServiceKey
 from alphapy.web.census import Census
 from alphapy.web.connection import Connection
 from alphapy.web.console import pages
 from alphapy.web.errors import ApiError
 from alphapy.web.probe import DatabaseProbe
-from alphapy.web.routes import custom_commands, discord_meta, logs, settings, top_commands
-from alphapy.web.routes import metrics as dashboard_metrics
-from alphapy.web.routing.mount import mount
+from alphapy.web.route_table import declared_routes
+from alphapy.web.routing.cors import Origins
+from alphapy.web.routing.front import Counters, Front, FrontDesk
+from alphapy.web.routing.hooks import HookSignatures
+from alphapy.web.routing.mount import Reception, mount
+from alphapy.web.routing.route import DEADLINE
 
 if TYPE_CHECKING:
-    from quart.ctx import RequestContext
-    from quart.typing import ResponseReturnValue, ResponseTypes
-    from quart.wrappers import Request
+    from collections.abc import Mapping, Sequence
 
-    from alphapy.web.auth.authenticator import Authenticator
+    from quart.ctx import RequestContext
+    from quart.typing import ResponseReturnValue
+
+    from alphapy.pure.http_limits import LimitClass
     from alphapy.web.routing.route import Route
     from alphapy.web.sources import Sources
 
 log = logging.getLogger("alphapy.web")
 
-BODY_LIMIT: Final = 256 * 1024
-"""Bytes of a request's body."""
-
-HANDLER_SECONDS: Final = 10.0
-"""How long a handler may take."""
-
-CONCURRENT: Final = 100
-"""Requests that are answered at the same time (spec/api.md 8)."""
-
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
-_ALWAYS: Final = frozenset({"/status", "/api/health", "/api/ready"})
-"""What tells how the service is doing answers while it stops, too."""
+HANDLER_SECONDS: Final = DEADLINE
+"""How long a handler may take, where its route says nothing else."""
 
 
 class WebApp(QuartTrio):
-    """The application, with a deadline and a bound on what runs at once."""
+    """The application behind its front, with a deadline for each request."""
 
     asgi_http_class = Connection
 
-    def __init__(self, sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> None:
+    def __init__(self, desk: FrontDesk, *, handler_seconds: float = HANDLER_SECONDS) -> None:
         super().__init__("alphapy.web", static_folder=None)
-        self.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
-        self.config["BODY_TIMEOUT"] = handler_seconds
         self.url_map.merge_slashes = False
-        self._sources = sources
+        self.front = Front(super().__call__, desk)
         self._handler_seconds = handler_seconds
-        self._running = 0
+        self._deadlines: dict[str, float] = {}
+
+    def mount(self, routes: Sequence[Route], reception: Reception) -> None:
+        """Serve declared routes."""
+        mount(self, routes, reception)
+        self._deadlines |= {route.endpoint: route.deadline for route in routes if route.deadline != DEADLINE}
 
     @override
-    async def handle_request(self, request: Request) -> Any:
-        self._running += 1
-        try:
-            return await super().handle_request(request)
-        finally:
-            self._running -= 1
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.front(scope, receive, send)
 
     @override
     async def dispatch_request(self, request_context: RequestContext | None = None) -> ResponseReturnValue:
-        with trio.move_on_after(self._handler_seconds):
+        with trio.move_on_after(self._deadlines.get(request.endpoint or "", self._handler_seconds)):
             return await super().dispatch_request(request_context)
         log.warning(
             "a request took too long and was given up",
@@ -86,71 +81,56 @@ class WebApp(QuartTrio):
         )
         raise ApiError(504, "timeout", "The answer took too long.")
 
-    async def check(self) -> None:
-        """Refuse what is not to be answered now, and read the body; raises ApiError or werkzeug's own."""
-        if self._sources.stopping() and request.path not in _ALWAYS:
-            headers = {"Connection": "close"}
-            raise ApiError(503, "overloaded", "The service is stopping. Please try again soon.", headers)
-        if self._running > CONCURRENT:
-            raise ApiError(503, "overloaded", "Too much is going on. Please try again.", {"Retry-After": "1"})
-        # Read before anything is answered: a connection with an unread body cannot be used any further.
-        await request.get_data()
-
 
 async def _identify() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    g.request_id = request.scope["state"]["request_id"]  # given by the front
 
 
-async def _identify_websocket() -> None:
-    g.request_id = str(uuid.uuid4())
-
-
-async def _finish(response: ResponseTypes) -> ResponseTypes:
-    response.headers["X-Request-ID"] = errors.request_id()
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    if request.path == "/api" or request.path.startswith("/api/"):
-        response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-async def _finish_websocket(response: ResponseTypes | None) -> ResponseTypes | None:
-    if response is not None:  # it was refused; there are no websockets here
-        response.headers["X-Request-ID"] = errors.request_id()
-    return response
-
-
-def routes(
-    sources: Sources, census: Census, probe: DatabaseProbe, doorkeeper: Authenticator
-) -> tuple[Route, ...]:
-    """Every declared route, by area."""
-    return (
-        *health.routes(sources, probe),
-        *letters.routes(sources),
-        *tree.routes(sources, census),
-        *metrics.routes(sources, census, probe),
-        *settings.routes(sources),
-        *custom_commands.routes(sources),
-        *discord_meta.routes(sources),
-        *logs.routes(sources),
-        *top_commands.routes(sources, doorkeeper),
-        *dashboard_metrics.routes(sources, doorkeeper),
+def front_desk(
+    sources: Sources,
+    signatures: HookSignatures,
+    counters: Counters,
+    *,
+    body_seconds: float,
+    limits: Mapping[LimitClass, int],
+) -> FrontDesk:
+    """What comes before every route of this service."""
+    key = ServiceKey(sources.api_key)
+    return FrontDesk(
+        origins=Origins.of(sources.allowed_origins, production=sources.security.production),
+        signatures=signatures,
+        is_service=lambda offered: key.judge(offered) is Key.RIGHT,
+        stopping=sources.stopping,
+        trusted_proxies=sources.trusted_proxies,
+        body_seconds=body_seconds,
+        windows=SlidingWindows(limits),
+        counters=counters,
     )
 
 
-def build_app(sources: Sources, *, handler_seconds: float = HANDLER_SECONDS) -> QuartTrio:
-    """The application that serves every route. Handlers get ``handler_seconds``."""
-    app = WebApp(sources, handler_seconds=handler_seconds)
-    errors.register(app)
-    app.before_request(_identify)
-    app.before_websocket(_identify_websocket)
-    app.before_request(app.check)
-    app.after_request(_finish)
-    app.after_websocket(_finish_websocket)
+def build_app(
+    sources: Sources,
+    *,
+    handler_seconds: float = HANDLER_SECONDS,
+    limits: Mapping[LimitClass, int] = LIMITS,
+    more: Sequence[Route] = (),
+) -> WebApp:
+    """The application that serves every route, and ``more``.
+
+    Handlers get ``handler_seconds``, and bodies as long to arrive; clients get ``limits`` requests a minute.
+    """
     probe = DatabaseProbe(sources)
     census = Census(sources.actors)
-    door = guard(sources)
     doorkeeper = authenticator(sources)
-    mount(app, routes(sources, census, probe, doorkeeper), doorkeeper)
-    app.register_blueprint(pages.blueprint(sources, census, probe, door))
+    gate = HookGate(sources.security, sources.clock)
+    counters = Counters()
+    declared = (*declared_routes(sources, census, probe, counters, doorkeeper), *more)
+    desk = front_desk(
+        sources, HookSignatures(gate, declared), counters, body_seconds=handler_seconds, limits=limits
+    )
+    app = WebApp(desk, handler_seconds=handler_seconds)
+    errors.register(app)
+    app.before_request(_identify)
+    app.mount(declared, Reception(doorkeeper=doorkeeper, gate=gate, pool=sources.pool, clock=sources.clock))
+    app.register_blueprint(pages.blueprint(sources, census, probe, guard(sources)))
     return app

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("alphapy.web")
 
+TOO_LARGE: Final = "The body is too large; 256 KiB are accepted."
+BUSY: Final = "Too much is going on. Please try again."
 _CODES: Final[Mapping[int, tuple[str, str]]] = {
     400: ("bad_payload", "The request makes no sense."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take this method."),
     408: ("timeout", "The body of the request took too long to arrive."),
-    413: ("too_large", "The body is too large; 256 KiB are accepted."),
+    413: ("too_large", TOO_LARGE),
     504: ("timeout", "The answer took too long."),
 }
 INTERNAL: Final = "Something went wrong on our side. The operators find it by the id of this request."
@@ -44,6 +46,11 @@ class ApiError(Exception):
     code: str
     detail: str | Sequence[Mapping[str, Any]]
     headers: Mapping[str, str] = attrs.field(factory=dict)
+
+    @property
+    def faults(self) -> Sequence[Mapping[str, Any]]:
+        """What is wrong with which field, of a validation error."""
+        return () if isinstance(self.detail, str) else self.detail
 
 
 def not_found(detail: str) -> ApiError:

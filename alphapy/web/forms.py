@@ -59,19 +59,23 @@ def _netloc(origin: str) -> str | None:
 
 @attrs.frozen
 class Forms:
-    """The tokens of this process's forms, bound to the operators' key; a new process has new ones."""
+    """The tokens of this process's forms, bound to the operators' key; a new process has new ones.
+
+    ``session`` is the session of whoever has signed in; empty where nobody has to.
+    """
 
     _key: Secret | None
     _salt: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), repr=False)
 
-    def token(self) -> str:
+    def token(self, session: str = "") -> str:
         """What a form carries."""
         key = "" if self._key is None else self._key.reveal()
-        return hmac.new(self._salt, b"console form\0" + key.encode(), hashlib.sha256).hexdigest()
+        bound = f"console form\0{session}\0{key}"
+        return hmac.new(self._salt, bound.encode(), hashlib.sha256).hexdigest()
 
-    def check(self, offered: str | None) -> None:
+    def check(self, offered: str | None, session: str = "") -> None:
         """Raise ApiError unless this is the token."""
         if offered is None or not hmac.compare_digest(
-            offered.encode(errors="surrogatepass"), self.token().encode()
+            offered.encode(errors="surrogatepass"), self.token(session).encode()
         ):
             raise ApiError(403, "forbidden", STALE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -178,5 +178,7 @@ class Sources:
     """Where webhooks send to."""
     dashboard: Dashboard
     """What the dashboard's routes look at besides."""
+    allowed_origins: Sequence[str] = ()
+    """Websites that may read our answers; none named: the product's."""
     gpt_status: Callable[[], str | None] = attrs.field(default=lambda: None)
     """The state of the language model; None where there is none in this service."""

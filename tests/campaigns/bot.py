@@ -43,8 +43,6 @@ class Bot:
         self._replacing = False
         self._port = 0
         self.starts = 0
-        self.kills: list[float] = []
-        """When it was killed."""
         self.deaths: list[int] = []
         """Exit codes of processes that ended without having been told to."""
         self.refusals = 0
@@ -68,7 +66,6 @@ class Bot:
         process = self._current
         if process is not None and process.pid not in self._ending:
             self._ending.add(process.pid)
-            self.kills.append(trio.current_time())
             process.kill()
 
     async def wait_killed(self) -> None:

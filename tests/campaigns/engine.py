@@ -67,9 +67,8 @@ class Round:
         async with trio.open_nursery() as nursery:
             sandbox: Sandbox = await nursery.start(partial(serve, self.town.world))
             bot = Bot(self._environment(sandbox), self._tree, self._folder)
-            self.town.kills = bot.kills
             with _nothing_left(bot):
-                striker = Striker(bot, self.town, self._ground, sandbox.faults)
+                striker = Striker(bot, self.town, self._ground, sandbox)
                 nursery.start_soon(bot.keep_running)
                 trouble = await self._run(bot, striker, sandbox)
                 exit_code = await _stopped(bot, trouble)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,12 +13,6 @@ from tests.campaigns.town import Said
 if TYPE_CHECKING:
     from tests.campaigns.plan import Plan
     from tests.campaigns.town import Answer, Town
-
-UNDER_WAY = 20.0
-"""Seconds that a message may be under way while the database is slow or away."""
-
-AROUND = 0.1
-"""Seconds before and after the time between two sessions in which a message may have been under way."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,35 +38,6 @@ def expectations(plan: Plan, town: Town) -> list[Expected]:
             words = chosen.answer(town.author(said.act))
             found.append(Expected(said=said, rule=chosen, channel_id=town.place(said.act), words=words))
     return found
-
-
-def due(plan: Plan, town: Town) -> list[Expected]:
-    """The expectations, without those that nobody could fulfil and nobody did.
-
-    Where Discord refuses to resume, what was written before the next session begins comes no more, nor does
-    what was under way when the bot is killed afterwards. Until it is read back over REST, such a message may
-    be answered once or not at all.
-    """
-    wanted = expectations(plan, town)
-    if not town.refusals:
-        return wanted
-    lost = Counter(map(key_of, wanted)) - Counter(map(key_of_answer, town.answers))
-    kept = []
-    for expected in wanted:
-        if lost[key_of(expected)] and _is_unreachable(expected.said.at, town):
-            lost[key_of(expected)] -= 1
-        else:
-            kept.append(expected)
-    return kept
-
-
-def _is_unreachable(at: float, town: Town) -> bool:
-    for since in town.refusals:
-        until = next((gap.back for gap in town.gaps if gap.back > since), since)
-        killed = any(since <= kill <= since + UNDER_WAY for kill in town.kills)
-        if since - (UNDER_WAY if killed else AROUND) <= at <= until + AROUND:
-            return True
-    return False
 
 
 def key_of(expected: Expected) -> tuple[object, ...]:

@@ -215,7 +215,8 @@ def _kill(rng: random.Random) -> Blow:
         lag = rng.uniform(0.0, 0.03)
     if point is Point.UNCOMMITTED and rng.random() < 0.3:
         lag = 1.2  # long enough for everything else to be written
-    return Kill(point=point, after=rng.randrange(4), table=table, lag=lag)
+    after, refused = rng.randrange(4), rng.random() < 0.3
+    return Kill(point=point, after=after, table=table, lag=lag, refused=refused)
 
 
 _AT_COMMITS = (Point.UNCOMMITTED, Point.COMMITTING, Point.COMMITTED)
@@ -228,13 +229,17 @@ def _chaos(rng: random.Random) -> Blow:
     return rng.choice(makers)(rng)
 
 
+_ENDING = frozenset({GatewayFault.INVALID_SESSION, GatewayFault.DROP, GatewayFault.CLOSE})
+"""Faults after which Discord may refuse to resume."""
+
+
 def _on_gateway(rng: random.Random) -> Blow:
     kind = rng.choice(list(GatewayFault))
     return OnGateway(
         kind=kind,
         after=rng.randrange(6),
         close_code=rng.choice([4000, 4001, 4002, 4005, 4008]),
-        resumable=kind is not GatewayFault.INVALID_SESSION or rng.random() < 0.5,
+        resumable=kind not in _ENDING or rng.random() < 0.5,
         times=2 if kind is GatewayFault.WITHHOLD_ACKS else 1,
     )
 

@@ -107,16 +107,18 @@ class Confirmed:
 
 @attrs.frozen(kw_only=True)
 class Kill:
-    """SIGKILL at a named point, ``lag`` seconds late."""
+    """SIGKILL at a named point, ``lag`` seconds late; Discord may refuse the session afterwards."""
 
     point: Point
     after: int = 0
     table: str = ""
     lag: float = 0.0
+    refused: bool = False
 
     @override
     def __str__(self) -> str:
-        return f"killed {self.point.value}" + (f" ({self.table})" if self.table else "")
+        refused = ", session refused" if self.refused else ""
+        return f"killed {self.point.value}" + (f" ({self.table})" if self.table else "") + refused
 
 
 @attrs.frozen(kw_only=True)
@@ -224,7 +226,10 @@ class Plan:
     @property
     def refuses_a_session(self) -> bool:
         """Whether Discord refuses to resume at some point, so that there is a gap to fill in."""
-        return any(isinstance(blow, OnGateway) and not blow.resumable for blow in self.blows)
+        return any(
+            (isinstance(blow, OnGateway) and not blow.resumable) or (isinstance(blow, Kill) and blow.refused)
+            for blow in self.blows
+        )
 
     def summary(self) -> list[str]:
         """The plan in a few lines."""

@@ -35,8 +35,6 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     yield f"  {'':<12}{'expected':>9}{'found':>9}{'lost':>7}{'doubled':>9}{'unexpected':>12}"
     for c in verdict.counts:
         yield f"  {c.what:<12}{c.expected:>9}{c.found:>9}{c.lost:>7}{c.doubled:>9}{c.unexpected:>12}"
-    if verdict.excused:
-        yield f"  {verdict.excused} messages were written while Discord had forgotten the session"
     yield _slash_line(verdict)
     yield f"  answers after   {_times(_delays(verdict))}"
     yield f"  away            {_times([gap.seconds for gap in evidence.town.gaps])}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import trio
 
-from alphapy.sandbox.faults import ArmedGatewayFault, RestFault
+from alphapy.sandbox.faults import RestFault
 from tests.campaigns.ground import COMMITTING, WRITTEN
 from tests.campaigns.making import DELETE, SEND
 from tests.campaigns.plan import Deploy, Kill, OnGateway, OnRest, Outage, Point, Restart, SlowDisk
@@ -16,7 +16,7 @@ from tests.campaigns.plan import Deploy, Kill, OnGateway, OnRest, Outage, Point,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from alphapy.sandbox.faults import Faults
+    from alphapy.sandbox.handle import Sandbox
     from alphapy.sandbox.world.feed import Happening
     from tests.campaigns.bot import Bot
     from tests.campaigns.ground import Ground
@@ -39,13 +39,13 @@ class NotBack(Exception):
 class Striker:
     """One per round. ``struck`` and ``missed`` count by what was planned."""
 
-    def __init__(self, bot: Bot, town: Town, ground: Ground, faults: Faults) -> None:
+    def __init__(self, bot: Bot, town: Town, ground: Ground, sandbox: Sandbox) -> None:
         self._bot = bot
         self._town = town
         self._ground = ground
-        self._faults = faults
+        self._faults = sandbox.faults
+        self._forget_sessions = sandbox.forget_sessions
         self._busy: trio.Event | None = None
-        faults.on_struck(self._note_refusal)
         self.struck: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
 
@@ -74,10 +74,6 @@ class Striker:
             nursery.start_soon(self._carry_out, blow, self._busy)
             return
         self.struck[str(blow)] += 1
-
-    def _note_refusal(self, fault: object) -> None:
-        if isinstance(fault, ArmedGatewayFault) and not fault.resumable:
-            self._town.refusals.append(trio.current_time())
 
     async def settle(self) -> None:
         """Return once nothing is being struck and the bot is connected."""
@@ -131,6 +127,8 @@ class Striker:
         if scope.cancelled_caught:
             self._bot.kill()
         await self._bot.wait_killed()
+        if kill.refused:
+            self._forget_sessions()
         return not scope.cancelled_caught
 
     async def _at_point(self, kill: Kill) -> None:

@@ -35,7 +35,7 @@ async def test_kills_lose_nothing_and_double_nothing(
 ) -> None:
     kills = (
         Kill(point=Point.SENT, after=1),
-        Kill(point=Point.UNCOMMITTED, table="event_progress"),
+        Kill(point=Point.UNCOMMITTED, table="event_progress", refused=True),
         Kill(point=Point.COMMITTING, table="effects"),
     )
     with fresh_ground(databases, template, None) as ground:

@@ -49,6 +49,12 @@ def test_chaos_is_of_many_kinds() -> None:
     assert kinds == {Kill, OnGateway, OnRest, Restart, Outage, SlowDisk}
 
 
+@pytest.mark.parametrize("kind", [Kind.KILL, Kind.CHAOS])
+def test_sessions_are_refused_in_most_rounds(kind: Kind) -> None:
+    refusing = sum(make(kind, seed, 10).refuses_a_session for seed in range(20))
+    assert refusing > 12
+
+
 @pytest.mark.parametrize(
     ("kind", "trigger", "case_sensitive", "hit", "miss"),
     [

@@ -98,10 +98,6 @@ class Town:
         """Whether what follows is only the restart that must change nothing."""
         self.gaps: list[Gap] = []
         self._left: float | None = None
-        self.kills: list[float] = []
-        """When the bot was killed."""
-        self.refusals: list[float] = []
-        """When Discord refused to resume a session."""
         world.feed.listen(self._on_happening)
 
     def _build_guild(self, number: int, channels: int) -> None:

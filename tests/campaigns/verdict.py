@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tests.campaigns.bot import Bot
-from tests.campaigns.expected import Expected, due, expectations, key_of, key_of_answer
+from tests.campaigns.expected import Expected, expectations, key_of, key_of_answer
 from tests.campaigns.plan import Kind, Plan
 from tests.campaigns.records import Books
 from tests.campaigns.town import Town
@@ -67,8 +67,6 @@ class Verdict:
     evidence: Evidence
     counts: Sequence[Count]
     problems: Sequence[str]
-    excused: int = 0
-    """Messages that nobody can have seen, and that were not answered."""
 
     @property
     def passed(self) -> bool:
@@ -84,7 +82,7 @@ def is_hopeless(use: Use, town: Town) -> bool:
 
 def still_missing(plan: Plan, town: Town, books: Books) -> bool:
     """Whether something that must happen has not happened yet."""
-    wanted = due(plan, town)
+    wanted = expectations(plan, town)
     return (
         len(town.answers) < len(wanted)
         or books.effects.get("pending", 0) > 0
@@ -95,12 +93,11 @@ def still_missing(plan: Plan, town: Town, books: Books) -> bool:
 
 def judge(evidence: Evidence) -> Verdict:
     """Compare what was expected with what was found."""
-    wanted = due(evidence.plan, evidence.town)
+    wanted = expectations(evidence.plan, evidence.town)
     court = _Court(evidence, wanted)
     counts = [court.answers(), court.uses(), court.deletions(), court.toggles()]
     problems = [*evidence.trouble, *court.problems, *court.rest()]
-    excused = len(expectations(evidence.plan, evidence.town)) - len(wanted)
-    return Verdict(evidence=evidence, counts=counts, problems=problems, excused=excused)
+    return Verdict(evidence=evidence, counts=counts, problems=problems)
 
 
 class _Court:

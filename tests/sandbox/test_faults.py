@@ -80,6 +80,32 @@ async def test_op_9_resumable_keeps_the_session_and_the_other_ends_it() -> None:
         await bot.until("READY")
 
 
+@pytest.mark.parametrize("kind", [GatewayFault.DROP, GatewayFault.CLOSE])
+async def test_a_session_that_is_dropped_can_be_forgotten_with_it(kind: GatewayFault) -> None:
+    async with running() as here, gateway(here) as bot:
+        await bot.login()
+        await bot.until("GUILD_CREATE")
+        here.sandbox.faults.arm_gateway(kind, resumable=False)
+        with pytest.raises(ConnectionClosed):
+            await bot.receive()
+        await _refused(here, bot)
+
+
+async def test_all_sessions_are_forgotten_at_once() -> None:
+    async with running() as here, gateway(here) as bot:
+        await bot.login()
+        await bot.until("GUILD_CREATE")
+        here.sandbox.forget_sessions()
+        assert (await bot.closed())[0] == 4000
+        await _refused(here, bot)
+
+
+async def _refused(here: Running, bot: Gateway) -> None:
+    async with gateway(here) as again:
+        await again.resume(bot.session_id, bot.seq)
+        assert (await again.until_op(9))["d"] is False
+
+
 async def test_heartbeats_go_unanswered_as_often_as_asked() -> None:
     async with running() as here, gateway(here) as bot:
         await bot.login()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ from alphapy.gateway.rest.limiter import LimiterStatistics
 from alphapy.gateway.rest.tickets import Priority
 from alphapy.gateway.shard import ShardState, ShardStatistics
 from alphapy.pure.backoff import Backoff
+from alphapy.pure.http_limits import LimitClass
 from alphapy.pure.ids import GuildId
 from alphapy.storage import migrate
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
@@ -55,8 +56,11 @@ from tests.web.neighbours import STAFF_ROLE, Neighbours
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from alphapy.web.routing.route import Route
+
 JSON = dict[str, Any]
 PATTERN = "guild/*/greeter"
+GENEROUS = dict.fromkeys(LimitClass, 100_000)
 
 
 async def _does_nothing(_: Any) -> None:
@@ -232,9 +236,17 @@ async def open_house(
     trusted_proxies: int = 0,
     handler_seconds: float = HANDLER_SECONDS,
     security: Security | None = None,
+    limits: Mapping[LimitClass, int] = GENEROUS,
+    more: Sequence[Route] = (),
+    allowed_origins: Sequence[str] = (),
+    main_guild_id: GuildId | None = None,
+    public_stats: bool = False,
     neighbours: Neighbours | None = None,
 ) -> AsyncIterator[House]:
-    """The web application on a free port, and what it looks at."""
+    """The web application on a free port, and what it looks at.
+
+    The limits are ``GENEROUS``, since a test is one client; tests of limits hand in the real ones.
+    """
     clock = FakeClock()
     budget = Budget(1000)
     letters = StoredDeadLetters(pool, Progress(StoredProgress(pool), random.Random(1)))
@@ -276,6 +288,7 @@ async def open_house(
         settings_loaded=lambda: switches["settings"],
         stopping=lambda: switches["stopping"],
         security=security or Security(),
+        allowed_origins=allowed_origins,
         outside=outside,
         admins=GuildAdmins(
             Surroundings(
@@ -288,9 +301,15 @@ async def open_house(
         ),
         outbox=around.outbox(),
         is_owner=around.is_owner,
-        dashboard=Dashboard(registry=setting_registry(), guilds=around, commands=lambda: COMMANDS),
+        dashboard=Dashboard(
+            registry=setting_registry(),
+            guilds=around,
+            commands=lambda: COMMANDS,
+            main_guild_id=main_guild_id,
+            public_stats=public_stats,
+        ),
     )
-    app = build_app(sources, handler_seconds=handler_seconds)
+    app = build_app(sources, handler_seconds=handler_seconds, limits=limits, more=more)
     async with outside, trio.open_nursery() as nursery:
         await nursery.start(registry.run)
         port: int = await nursery.start(serve_web, app, "127.0.0.1", 0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from alphapy.storage.errors import DatabaseUnavailable
-from alphapy.web.app import BODY_LIMIT, CONCURRENT
+from alphapy.web.routing.front import BODY_LIMIT, CONCURRENT, FOR_HOOKS
 from tests.support.waiting import wait_until
 from tests.web.house import House, open_house
 
@@ -195,13 +195,13 @@ async def test_one_too_many_at_once_is_refused(house: House) -> None:
             answers.append(int((await stream.receive_some(4096)).split()[1]))
 
     async with trio.open_nursery() as nursery:
-        for _ in range(CONCURRENT):
+        for _ in range(CONCURRENT - FOR_HOOKS):
             nursery.start_soon(ask)
-        await wait_until(lambda: running == CONCURRENT, what="all to be under way")
+        await wait_until(lambda: running == CONCURRENT - FOR_HOOKS, what="all to be under way")
         refused = await house.get("/status")
         release.set()
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
-    assert answers == [200] * CONCURRENT
+    assert answers == [200] * (CONCURRENT - FOR_HOOKS)
     assert (await house.get("/status")).status_code == 200
 
 

@@ -14,8 +14,9 @@ from quart import redirect, render_template, request
 from alphapy.actors.dead_letters.messages import Replay
 from alphapy.storage.errors import StorageError
 from alphapy.web.console import words
+from alphapy.web.console.door import visitor_session
 from alphapy.web.encoding import query_text, whole_number
-from alphapy.web.forms import Forms, refuse_other_sites
+from alphapy.web.forms import refuse_other_sites
 from alphapy.web.letters import (
     TOLD,
     LetterList,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from quart.typing import ResponseReturnValue
     from werkzeug.datastructures import MultiDict
 
-    from alphapy.web.auth.operators import OperatorDoor
+    from alphapy.web.forms import Forms
     from alphapy.web.sources import Sources
 
 PATH: Final = "/console/letters"
@@ -44,10 +45,9 @@ _NOTHING: Final = "Nothing was done: that button is not known."
 class LetterPages:
     """The handlers."""
 
-    def __init__(self, sources: Sources, door: OperatorDoor) -> None:
+    def __init__(self, sources: Sources, forms: Forms) -> None:
         self._sources = sources
-        self._door = door
-        self._forms = Forms(door.api_key)
+        self._forms = forms
 
     async def show(self) -> str:
         """The letters, and what became of the one that was acted upon."""
@@ -66,16 +66,16 @@ class LetterPages:
             address=address,
             before=before,
             news=news(query_text("told"), query_text("number")),
-            token=self._forms.token(),
+            token=self._forms.token(visitor_session()),
             words=words,
             guild_name=self._sources.guild_name,
         )
 
     async def act(self) -> ResponseReturnValue:
         """Do what a button says, and lead back to the page."""
-        refuse_other_sites(request.headers.get, trusted_proxies=self._door.trusted_proxies)
+        refuse_other_sites(request.headers.get, trusted_proxies=self._sources.trusted_proxies)
         form = await request.form
-        self._forms.check(form.get("token"))
+        self._forms.check(form.get("token"), visitor_session())
         try:
             told, number = await self._do(form)
         except StorageError:

@@ -7,22 +7,23 @@ page every five. When it fails: the page says since when it is out of date, and 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
-from quart import Blueprint, Response, render_template, request
+from quart import Blueprint, Response, g, redirect, render_template, request
 
-from alphapy.web.auth.operators import admit
-from alphapy.web.console import charts, words
+from alphapy.web.console import charts, signin, words
 from alphapy.web.console.attention import notices
+from alphapy.web.console.door import ConsoleDoor, SignInNeeded, sessions_of
 from alphapy.web.console.letters import PATH as LETTERS
 from alphapy.web.console.letters import LetterPages
 from alphapy.web.console.view import Observer
 from alphapy.web.encoding import query_text
 from alphapy.web.errors import ApiError, envelope
-from alphapy.web.forms import TITLES
+from alphapy.web.forms import TITLES, Forms
 from alphapy.web.tree import tree_json
 
 if TYPE_CHECKING:
-    from quart.typing import ResponseTypes
+    from quart.typing import ResponseReturnValue, ResponseTypes
 
     from alphapy.web.auth.operators import OperatorDoor
     from alphapy.web.census import Census
@@ -51,7 +52,10 @@ FORM_HEADERS: Final = {
 }
 """What is different on pages that have forms."""
 
+SIGNS_IN: Final = "/console/sign-in?next="
 _STATIC: Final = "console.static"
+_KINDS: Final = ("application/json", "text/html")
+_HAS_FORMS: Final = frozenset({LETTERS, signin.SIGN_OUT})
 
 
 class ConsolePages:
@@ -111,33 +115,51 @@ def blueprint(sources: Sources, census: Census, probe: DatabaseProbe, door: Oper
         static_url_path="/console/static",
     )
 
-    async def operators_only() -> None:
-        if request.endpoint != _STATIC:  # the style sheet and the script tell nothing
-            admit(door)
+    login = sources.security.login
+    sessions = sessions_of(sources.security, sources.clock)
+    console = ConsoleDoor(operators=door, sessions=sessions, is_owner=sources.is_owner)
+    forms = Forms(door.api_key)
+    # The style sheet and the script tell nothing, and who signs in has not signed in yet.
+    open_to_all = {_STATIC, *(f"console.{name}" for name in signin.ENDPOINTS)}
 
-    found.before_request(operators_only)
+    async def owners_only() -> None:
+        if request.endpoint not in open_to_all:
+            console.admit()
+
+    found.before_request(owners_only)
     found.after_request(_add_headers)
+    found.context_processor(lambda: {"visitor": g.get("visitor"), "signs_in": login is not None})
     found.register_error_handler(ApiError, _explain)
+    found.register_error_handler(SignInNeeded, _lead_to_sign_in)
+    if login is not None and sessions is not None:
+        signin.add_routes(found, signin.SignIn(sources, login, sessions, forms), login)
     found.add_url_rule("/console", view_func=pages.overview, strict_slashes=False)
     found.add_url_rule("/console/fragment", view_func=pages.fragment)
     found.add_url_rule("/console/actors", view_func=pages.tree)
-    letters = LetterPages(sources, door)
+    letters = LetterPages(sources, forms)
     found.add_url_rule(LETTERS, view_func=letters.show)
     found.add_url_rule(LETTERS, view_func=letters.act, methods=["POST"])
     return found
 
 
 async def _add_headers(response: ResponseTypes) -> ResponseTypes:
-    response.headers.update(HEADERS | FORM_HEADERS if request.path == LETTERS else HEADERS)
+    response.headers.update(HEADERS | FORM_HEADERS if request.path in _HAS_FORMS else HEADERS)
     is_static = request.endpoint == _STATIC
     response.headers["Cache-Control"] = "max-age=300" if is_static else "no-store"
     return response
 
 
+async def _lead_to_sign_in(_error: SignInNeeded) -> ResponseReturnValue:
+    """A person is led to the page where one signs in, and back from there; a script is told so."""
+    if request.method == "GET" and request.accept_mimetypes.best_match(_KINDS) == "text/html":
+        return redirect(SIGNS_IN + quote(request.full_path.removesuffix("?"), safe=""), 303)
+    return envelope(ApiError(401, "unauthorized", "Sign in to the console with Discord first."))
+
+
 async def _explain(error: ApiError) -> Response:
     """The error as a page, for a person; the envelope for anybody else."""
-    if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
+    if request.accept_mimetypes.best_match(_KINDS) != "text/html":
         return envelope(error)
-    title = TITLES.get(str(error.detail), "")
+    title = (TITLES | signin.TITLES).get(str(error.detail), "")
     text = await render_template("error.html", error=error, title=title)
     return Response(text, error.status, dict(error.headers), content_type="text/html; charset=utf-8")

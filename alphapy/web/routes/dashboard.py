@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import attrs
 
+from alphapy.actors.kernel.address import Lane
 from alphapy.actors.kernel.bus import Answered, Bus, Reason
 from alphapy.gateway.commands import CommandPath
 from alphapy.pure.ids import ChannelId, GuildId, UserId
@@ -92,15 +93,17 @@ class ActorDesk:
         request: Request[T],
         *,
         within: float = ASK_WITHIN,
+        lane: Lane = Lane.URGENT,
         needs_database: bool = True,
     ) -> T:
         """The answer; raises ApiError where there is none.
 
-        With ``needs_database`` nobody waits for an actor that waits for a database that is away.
+        On the normal lane the question stands behind what the actor was told before. With
+        ``needs_database`` nobody waits for an actor that waits for a database that is away.
         """
         if needs_database and not self._pool.statistics().available:
             raise ApiError(503, "db_unavailable", UNAVAILABLE)
-        reply = await self._bus.ask(address, request, timeout=within)
+        reply = await self._bus.ask(address, request, timeout=within, lane=lane)
         if isinstance(reply, Answered):
             return reply.value
         if needs_database and reply.reason is Reason.TIMED_OUT and not self._pool.statistics().available:

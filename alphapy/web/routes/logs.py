@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import attrs
 
+from alphapy.actors.kernel.address import Lane
 from alphapy.actors.operational_events.messages import EVENTS, EventType, OperationalEvent, Recent
 from alphapy.web.auth.caller import Access
 from alphapy.web.routes.dashboard import ActorDesk
@@ -61,6 +62,7 @@ class LogRoutes:
         recent = await self._desk.ask(
             EVENTS,
             Recent(guild_id=call.guild, limit=query.limit, types=types),
+            lane=Lane.NORMAL,
             needs_database=False,
         )
         return Reply(body=Logs([_item(event) for event in recent.events]))

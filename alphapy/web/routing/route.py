@@ -16,6 +16,7 @@ import attrs
 from alphapy.pure.http_limits import LimitClass, limit_class
 from alphapy.pure.ids import GuildId
 from alphapy.web.auth.caller import Access, Caller
+from alphapy.web.routing.work import Work
 
 DEADLINE: Final = 10.0
 """Seconds that a handler may take (spec/api.md 7.1)."""
@@ -40,6 +41,8 @@ class Call:
     request_id: str
     raw: bytes
     """The bytes of the body."""
+    work: Work
+    """For a handler that writes rows itself."""
 
     @property
     def guild(self) -> GuildId:
@@ -98,6 +101,13 @@ class Route:
     """The namespace of ``Idempotency-Key`` (spec/api.md 7.5), where that is understood."""
     secrets: tuple[str, ...] = ()
     """The variables of a webhook's secret; the first that is set counts."""
+    signature_headers: tuple[str, ...] = ("X-Webhook-Signature",)
+    """Where a webhook's signature is; the first that is present counts."""
+
+    @property
+    def endpoint(self) -> str:
+        """The name of the route within the application."""
+        return f"{self.method} {self.path}"
 
     @property
     def names(self) -> tuple[str, ...]:

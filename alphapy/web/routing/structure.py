@@ -35,6 +35,9 @@ Hook = Callable[[Any, Any], Any]
 MOST_FAULTS: Final = 50
 """Faults that one answer tells of."""
 
+MOST_TOLD: Final = 5
+"""Faults of a webhook that one answer tells of."""
+
 INT64: Final = Whole(-(2**63), 2**63 - 1)
 SNOWFLAKES: Final = (
     ids.GuildId,
@@ -46,6 +49,7 @@ SNOWFLAKES: Final = (
     ids.ApplicationId,
     ids.CommandId,
 )
+_NO_JSON: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,4000}", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _UNFIT: Final = re.compile("[\x00\ud800-\udfff]")
@@ -65,11 +69,32 @@ def structure_body(raw: bytes, kind: type[T]) -> T:
     if not raw:
         raise _refusal([{"loc": ["body"], "msg": "a body is required", "type": "missing"}])
     try:
-        data = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        data = _decoded(raw)
+    except _NO_JSON:
         raise _refusal([{"loc": ["body"], "msg": "this is no JSON", "type": "json_invalid"}]) from None
     found: T = _structure(_FROM_JSON, data, kind, ("body",))
     return found
+
+
+def structure_hook(raw: bytes, kind: type[T]) -> T:
+    """The JSON of a webhook as an instance of an attrs class; raises ApiError 400 (spec/api.md 7.8)."""
+    try:
+        data = _decoded(raw)
+    except _NO_JSON:
+        raise ApiError(400, "bad_payload", "The body must be a JSON object.") from None
+    if not isinstance(data, dict):
+        raise ApiError(400, "bad_payload", "The body must be a JSON object.")
+    try:
+        found: T = _structure(_FROM_JSON, data, kind, ())
+    except ApiError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.faults]
+        raise ApiError(400, "bad_payload", "; ".join(faults[:MOST_TOLD])) from None
+    return found
+
+
+def _decoded(raw: bytes) -> object:
+    data: object = msgspec.json.decode(raw)
+    return data
 
 
 def structure_query(given: Mapping[str, str], kind: type[T]) -> T:

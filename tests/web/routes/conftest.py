@@ -142,6 +142,7 @@ def furnish(house: House, board: SettingsBoard, audits: list[ConfigAudit]) -> No
 
 @asynccontextmanager
 async def open_desk(pool: Pool, **more: Any) -> AsyncIterator[Desk]:
+    """The house with the actors that these routes speak to; ``more`` is as of :func:`open_house`."""
     async with open_house(pool, api_key=KEY, **more) as house:
         audits: list[ConfigAudit] = []
         board = SettingsBoard(setting_registry(), house.registry)

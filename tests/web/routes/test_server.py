@@ -6,7 +6,6 @@ from alphapy.actors.operational_events.messages import EVENTS, RecordEvent
 from alphapy.gateway.models.guild import Channel, Permissions, Role
 from alphapy.gateway.shard import ShardState
 from alphapy.pure.ids import ChannelId, GuildId, RoleId
-from tests.support.waiting import wait_until
 from tests.web.house import shard
 from tests.web.neighbours import (
     ADMIN_ELSEWHERE,
@@ -100,10 +99,6 @@ async def test_logs_are_the_servers_and_the_services_newest_first(desk: Desk) ->
             ),
         )
 
-    async def all_there() -> bool:
-        return len((await desk.get(LOGS))["logs"]) == 3
-
-    await wait_until(all_there, what="the events")
     logs = (await desk.get(LOGS))["logs"]
     assert [(log["event_type"], log["guild_id"]) for log in logs] == [
         ("COG_ERROR", HOME),

@@ -1,0 +1,40 @@
+"""Every declared route, by area. A new area adds its line here and is served, described and tested."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alphapy.web import health, letters, metrics, observability, tree
+from alphapy.web.routes import custom_commands, discord_meta, logs, settings, top_commands
+from alphapy.web.routes import metrics as dashboard_metrics
+
+if TYPE_CHECKING:
+    from alphapy.web.auth.authenticator import Authenticator
+    from alphapy.web.census import Census
+    from alphapy.web.probe import DatabaseProbe
+    from alphapy.web.routing.front import Counters
+    from alphapy.web.routing.route import Route
+    from alphapy.web.sources import Sources
+
+
+def declared_routes(
+    sources: Sources,
+    census: Census,
+    probe: DatabaseProbe,
+    counters: Counters,
+    doorkeeper: Authenticator,
+) -> tuple[Route, ...]:
+    """The routes of this service."""
+    return (
+        *health.routes(sources, probe),
+        *observability.routes(counters),
+        *letters.routes(sources),
+        *tree.routes(sources, census),
+        *metrics.routes(sources, census, probe),
+        *settings.routes(sources),
+        *custom_commands.routes(sources),
+        *discord_meta.routes(sources),
+        *logs.routes(sources),
+        *top_commands.routes(sources, doorkeeper),
+        *dashboard_metrics.routes(sources, doorkeeper),
+    )
