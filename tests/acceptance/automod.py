@@ -8,12 +8,12 @@ import attrs
 from psycopg.types.json import Jsonb
 
 from alphapy.sandbox.faults import RestFault
+from alphapy.storage.pool import Pool
 from tests.support.bot import JSON, Stage, described
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from alphapy.sandbox.person import Person
-    from alphapy.storage.pool import Pool
 
 __all__ = ["Moderated", "add_rule", "described", "grant_premium", "log_rows", "moderated", "set_setting"]
 
@@ -90,7 +90,7 @@ class Moderated:
 
     async def count(self, table: str) -> int:
         async with self.pool.transaction("test") as tx:
-            return int(await tx.fetch_value(f"SELECT count(*) FROM {table}"))  # type: ignore[arg-type]
+            return int(await tx.fetch_value(f"SELECT count(*) FROM {table}"))  # noqa: S608
 
     def timed_out(self, person: Person) -> bool:
         return bool(self._member(person).get("communication_disabled_until"))
@@ -164,8 +164,10 @@ async def set_setting(town: Moderated, key: str, value: Any) -> None:
 
 async def log_rows(pool: Pool) -> list[JSON]:
     """The rows of the log, oldest first."""
-    names = ("id", "event_key", "user_id", "rule_id", "action_taken", "context", "appeal_status", "moderator_id",
-             "ai_analysis", "message_content")  # fmt: skip
+    names = (
+        "id", "event_key", "user_id", "rule_id", "action_taken", "context", "appeal_status",
+        "moderator_id", "ai_analysis", "message_content",
+    )  # fmt: skip
     async with pool.transaction("test") as tx:
-        rows = await tx.fetch_all(f"SELECT {', '.join(names)} FROM automod_logs ORDER BY id".encode())
+        rows = await tx.fetch_all(f"SELECT {', '.join(names)} FROM automod_logs ORDER BY id".encode())  # noqa: S608
     return [dict(zip(names, row, strict=True)) for row in rows]

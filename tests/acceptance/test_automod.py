@@ -21,7 +21,6 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from alphapy.sandbox.person import Person
     from alphapy.storage.pool import Pool
 
 
@@ -174,7 +173,9 @@ async def test_moderation_15_patterns(premium_town: Moderated) -> None:
     assert "2 patterns" in described(added)
     refused = await add_rule(premium_town, "add_regex_rule", name="x", patterns="(?=x)y")
     assert "does not support" in described(refused)
-    assert title_of(await add_rule(premium_town, "add_regex_rule", name="x", patterns="(a+)+$")) == "Rule added"
+    assert (
+        title_of(await add_rule(premium_town, "add_regex_rule", name="x", patterns="(a+)+$")) == "Rule added"
+    )
 
 
 async def test_moderation_16_an_edit_says_what_does_not_fit(town: Moderated) -> None:
@@ -186,7 +187,13 @@ async def test_moderation_16_an_edit_says_what_does_not_fit(town: Moderated) -> 
     ).wait_reply()
     assert "no blacklist, words" in described(wrong)
     edited = await town.admin.slash(
-        town.general, "/automod edit_rule", rule_id=1, name="y", max_messages=9, action_type="mute", enabled=False
+        town.general,
+        "/automod edit_rule",
+        rule_id=1,
+        name="y",
+        max_messages=9,
+        action_type="mute",
+        enabled=False,
     ).wait_reply()
     assert described(edited) == "name: y\nenabled: no\naction_type: mute\nconfig: updated"
     async with town.pool.transaction("test") as tx:
@@ -212,14 +219,18 @@ async def test_moderation_17_the_log_of_a_deleted_rule_stays(town: Moderated) ->
 
 async def test_moderation_19_rules_of_other_guilds_do_not_exist(town: Moderated) -> None:
     async with town.pool.transaction("test") as tx:
-        await tx.execute("INSERT INTO automod_rules (guild_id, rule_type, name, config) VALUES (1, 'spam', 'x', '{}')")
+        await tx.execute(
+            "INSERT INTO automod_rules (guild_id, rule_type, name, config) VALUES (1, 'spam', 'x', '{}')"
+        )
     for command, options in (
         ("delete_rule", {}),
         ("set_severity", {"severity": 3}),
         ("set_rule_enabled", {"enabled": False}),
         ("edit_rule", {"name": "y"}),
     ):
-        refused = await town.admin.slash(town.general, f"/automod {command}", rule_id=1, **options).wait_reply()
+        refused = await town.admin.slash(
+            town.general, f"/automod {command}", rule_id=1, **options
+        ).wait_reply()
         assert title_of(refused) == "No such rule"
 
 
@@ -302,9 +313,7 @@ async def test_rules_are_suggested_and_listed(town: Moderated) -> None:
     listed = await town.admin.slash(town.general, "/automod rules").wait_reply()
     assert title_of(listed) == "🛡️ Auto-moderation rules (12)"
     await town.press(town.admin, listed, "Next ▶")
-    await wait_until(
-        lambda: "`#1` **caps 0**" in described(seen(town.admin, listed)), what="the second page"
-    )
+    await wait_until(lambda: "`#1` **caps 0**" in described(seen(town.admin, listed)), what="the second page")
 
 
 async def test_status_and_settings_are_shown(town: Moderated) -> None:
@@ -325,6 +334,7 @@ async def test_status_and_settings_are_shown(town: Moderated) -> None:
 async def test_settings_are_set_and_recorded(town: Moderated) -> None:
     logs = town.stage.demo.channels["moderators"]
     await town.admin.slash(town.general, "/system set_log_channel", channel=logs).wait_reply()
+
     async def use(path: str, **options: Any) -> JSON:
         return await town.admin.slash(town.general, path, **options).wait_reply()
 
@@ -338,5 +348,3 @@ async def test_settings_are_set_and_recorded(town: Moderated) -> None:
     await town.admin.wait_message(
         logs, lambda m: bool(m["embeds"]) and "automod.log_channel_id" in m["embeds"][0]["description"]
     )
-
-

@@ -25,6 +25,7 @@ from alphapy.actors.automod import planning, queries
 from alphapy.actors.automod.appeals import Appeals
 from alphapy.actors.automod.asking import question_draft
 from alphapy.actors.automod.channel_log import ChannelLog
+from alphapy.actors.automod.desk import change_audit
 from alphapy.actors.automod.judging import Bench, Reviewed
 from alphapy.actors.automod.ledger import NOTICE_STAYS, Ledger
 from alphapy.actors.automod.messages import (
@@ -153,12 +154,8 @@ class AutomodActor(Actor):
             case TryText():
                 await self._rulebook.read()
                 return queries.rehearse(await self._rules(), message)
-            case AddRule():
-                return await self._rulebook.add(message)
-            case ChangeRule():
-                return await self._rulebook.change(message)
-            case DeleteRule():
-                return await self._rulebook.delete(message)
+            case AddRule() | ChangeRule() | DeleteRule():
+                return await self._change_rules(message)
             case Resolve():
                 return await self._resolve(message)
             case FileAppeal():
@@ -375,6 +372,14 @@ class AutomodActor(Actor):
         self.context.tell_after(
             max(0.0, left), RemoveNotice(notice.effect_id, notice.channel_id, notice.message_id)
         )
+
+    async def _change_rules(self, asked: AddRule | ChangeRule | DeleteRule) -> object:
+        outcome, what = await self._rulebook.carry_out(asked)
+        if asked.is_remote and what:
+            self.context.bus.tell(
+                Address.guild(self._guild_id, "guild_log"), change_audit(asked.actor_id, what)
+            )
+        return outcome
 
     async def _resolve(self, asked: Resolve) -> object:
         answer: list[object] = []

@@ -38,10 +38,11 @@ class ReadRules(Request[RuleSet]):
 
 @attrs.frozen
 class AddRule(Request[StoredRule | NotAdded | Rejected]):
-    """Store a new rule."""
+    """Store a new rule. ``is_remote``: not from a command, so that the actor records the change itself."""
 
     draft: RuleDraft
     actor_id: int
+    is_remote: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +52,7 @@ class ChangeRule(Request[tuple[StoredRule, StoredRule] | Rejected | None]):
     rule_id: int
     change: RuleChange
     actor_id: int
+    is_remote: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +61,7 @@ class DeleteRule(Request[str | None]):
 
     rule_id: int
     actor_id: int
+    is_remote: bool = False
 
 
 @attrs.frozen(kw_only=True)

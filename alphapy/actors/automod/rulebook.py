@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import trio
 
-from alphapy.actors.automod.messages import FEATURE
+from alphapy.actors.automod.messages import FEATURE, AddRule, ChangeRule, DeleteRule
 from alphapy.pure.automod.changes import NEEDS_PREMIUM, revised
 from alphapy.pure.automod.drafts import Rejected
+from alphapy.pure.automod.rules import StoredRule
 from alphapy.pure.automod.ruleset import RuleSet
 from alphapy.storage import automod_rules as storage
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
@@ -21,9 +22,7 @@ from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from alphapy.actors.automod.messages import AddRule, ChangeRule, DeleteRule
     from alphapy.actors.premium import PremiumBook
-    from alphapy.pure.automod.rules import StoredRule
     from alphapy.pure.ids import GuildId
     from alphapy.storage.automod_rules import NotAdded
     from alphapy.storage.pool import Pool
@@ -78,6 +77,20 @@ class Rulebook:
     def _take(self, rules: Iterable[StoredRule]) -> None:
         self.rules = RuleSet(rules, premium=self._premium.last_known(self._guild_id))
         self._read_again_at = trio.current_time() + READ_AGAIN_AFTER
+
+    async def carry_out(self, asked: AddRule | ChangeRule | DeleteRule) -> tuple[object, str]:
+        """Do what is asked; the outcome, and what was done in words (empty: nothing)."""
+        match asked:
+            case AddRule():
+                added = await self.add(asked)
+                return added, f"added the rule `#{added.id}`" if isinstance(added, StoredRule) else ""
+            case ChangeRule():
+                changed = await self.change(asked)
+                done = isinstance(changed, tuple) and changed[0] != changed[1]
+                return changed, f"changed the rule `#{asked.rule_id}`" if done else ""
+            case DeleteRule():
+                name = await self.delete(asked)
+                return name, f"deleted the rule `#{asked.rule_id}`" if name is not None else ""
 
     async def add(self, asked: AddRule) -> StoredRule | NotAdded | Rejected:
         """Store a new rule; it judges the next message."""

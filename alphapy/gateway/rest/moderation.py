@@ -46,7 +46,7 @@ class ModerationCalls:
 
     async def unban(self, guild_id: GuildId, user_id: UserId, *, reason: str) -> None:
         """Lift a ban; success too where there is none."""
-        await self._gone(routes.UNBAN.to(guild_id=guild_id, user_id=user_id), reason)
+        await self._gone(routes.UNBAN.to(guild_id=guild_id, user_id=user_id), reason, {})
 
     async def give_role(self, guild_id: GuildId, user_id: UserId, role_id: RoleId, *, reason: str) -> None:
         """Give a member a role."""
@@ -72,9 +72,9 @@ class ModerationCalls:
             Call(target, json=json, reason=reason, priority=Priority.MODERATION, repeatable=True)
         )
 
-    async def _gone(self, target: routes.Target, reason: str) -> None:
+    async def _gone(self, target: routes.Target, reason: str, json: Mapping[str, Any] | None = None) -> None:
         try:
-            await self._request(target, None, reason)
+            await self._request(target, json, reason)
         except DiscordError as error:
             if error.kind is not DiscordErrorKind.NOT_FOUND:
                 raise
