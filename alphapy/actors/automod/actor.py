@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 import psycopg
@@ -60,6 +60,7 @@ from alphapy.actors.premium import PremiumBook
 from alphapy.actors.settings.snapshot import SettingsReader, SettingsUnavailable
 from alphapy.gateway.events import GuildMemberAdd, GuildMemberUpdate
 from alphapy.gateway.guilds import GuildCache
+from alphapy.gateway.rest.errors import DiscordError
 from alphapy.pure.automod.points import Escalation
 from alphapy.pure.automod.violations import decide
 from alphapy.pure.ids import ChannelId, MessageId
@@ -70,13 +71,15 @@ from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 from alphapy.storage.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from alphapy.actors.settings.snapshot import SettingsSnapshot
+    from alphapy.gateway.events import Event
+    from alphapy.gateway.models.user import Member
     from alphapy.pure.automod.ruleset import RuleSet
     from alphapy.pure.automod.violations import Violation
-    from alphapy.pure.ids import GuildId
+    from alphapy.pure.ids import GuildId, UserId
     from alphapy.storage.automod import Logged
     from alphapy.storage.automod_reports import Notice
     from alphapy.storage.transaction import Transaction
@@ -86,6 +89,9 @@ log = logging.getLogger("alphapy.actors.automod")
 WRITE_WITHIN = 2.0
 """Seconds that the books may take before what cannot wait is done without them (spec/moderation.md 5.6)."""
 
+ASK_WITHIN = 5.0
+"""Seconds that Discord may take to tell a member's roles."""
+
 SWEEP_EVERY = 60.0
 """Seconds between two times that silent members are forgotten."""
 
@@ -93,6 +99,14 @@ SETTINGS_REST = 30.0
 """Seconds for which the last known settings do, after they could not be read."""
 
 _OUTAGES = (DatabaseUnavailable, DatabaseBusy, psycopg.OperationalError, trio.TooSlowError)
+
+
+class Members(Protocol):
+    """Who knows a guild's members."""
+
+    async def member(self, guild_id: GuildId, user_id: UserId, *, within: float) -> Member:
+        """One of them; raises DiscordError."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -104,6 +118,7 @@ class Parts:
     settings: SettingsReader
     premium: PremiumBook
     guilds: GuildCache
+    members: Members
 
 
 class AutomodActor(Actor):
@@ -208,6 +223,7 @@ class AutomodActor(Actor):
         if not settings.enabled("automod"):
             self._journal.passed(fresh)
             return
+        await self._learn(event.event for event in fresh)
         reviewed = [found for event in fresh if (found := self._review(event, rules, settings)) is not None]
         violations = [
             one.violates(one.verdict.match)
@@ -227,6 +243,19 @@ class AutomodActor(Actor):
             self._sweeping = True
             self.context.tell_after(SWEEP_EVERY, Sweep())
 
+    async def _learn(self, events: Iterable[Event]) -> None:
+        """Ask for the roles of authors that nobody knows yet. Raises Unavailable while Discord cannot say."""
+        strangers = {user_id for event in events if (user_id := self._bench.stranger(event)) is not None}
+        for user_id in sorted(strangers):
+            try:
+                member = await self._parts.members.member(self._guild_id, user_id, within=ASK_WITHIN)
+            except DiscordError as error:
+                if error.transient:
+                    raise Unavailable(f"a member's roles are not known: {error}") from error
+                self._bench.learn(user_id, ())  # who has left has none
+            else:
+                self._bench.learn(user_id, member.roles)
+
     def _review(self, event: GatewayEvent, rules: RuleSet, settings: SettingsSnapshot) -> Reviewed | None:
         return self._bench.review(event.event, rules, self._parts.guilds.get(self._guild_id), settings)
 
@@ -235,6 +264,7 @@ class AutomodActor(Actor):
         settings = await self._settings()
         if not settings.enabled("automod"):
             return True
+        await self._learn((event.event,))
         found = self._review(event, await self._rules(), settings)
         return found is None or found.verdict.match is None
 

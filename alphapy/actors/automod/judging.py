@@ -130,6 +130,19 @@ class Bench:
         """Forget who has been silent."""
         self._windows.sweep(now.timestamp())
 
+    def stranger(self, event: Event) -> UserId | None:
+        """Whose roles have to be asked for before this is judged: a message that was read back has none."""
+        if not isinstance(event, MessageCreate | MessageUpdate) or not may_be_judged(event):
+            return None
+        author = event.author
+        if author is None or event.member is not None or self._roles.get(author.id) is not None:
+            return None
+        return author.id
+
+    def learn(self, user_id: UserId, roles: tuple[RoleId, ...]) -> None:
+        """These are the roles of a member."""
+        self._roles.put(user_id, roles)
+
     def review(
         self, event: Event, rules: RuleSet, guild: CachedGuild | None, settings: SettingsSnapshot
     ) -> Reviewed | None:

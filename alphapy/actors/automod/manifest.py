@@ -32,6 +32,7 @@ def build(wiring: Wiring) -> Feature:
         settings=wiring.settings,
         premium=premium,
         guilds=wiring.guilds,
+        members=wiring.calls,
     )
     desk = Desk(
         bus=wiring.bus,

@@ -122,7 +122,7 @@ def furnish(house: House, board: SettingsBoard, audits: list[ConfigAudit]) -> No
         )
 
     premium = PremiumBook(pool, house.clock, keep=0.0)
-    parts = Parts(pool=pool, kit=kit, settings=board, premium=premium, guilds=guilds)
+    parts = Parts(pool=pool, kit=kit, settings=board, premium=premium, guilds=guilds, members=guilds)
 
     def events(context: Context) -> OperationalEvents:
         return OperationalEvents(context, pool=pool, clock=house.clock, mask=Mask(()))
