@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SCHEME = re.compile(r"https?:(?://|\\\\|/\\|\\/)[/\\]*", re.IGNORECASE)
 _AUTHORITY = re.compile(r"[^\s/\\?#<>()\[\]\"'`|*]*")
+_UNBROKEN = re.compile(r"\S*")
 _PORT = re.compile(r":\d*$")
 _TRAILING = ".,;:!?~_-"
 _DOTS = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
@@ -40,14 +41,13 @@ class Link:
 
 
 def links(text: str) -> list[Link]:
-    """The links of a text, in order; those without a host are left out."""
-    text = clean(text)
+    """The links of a clean text, in order; those without a host are left out."""
     found: list[Link] = []
     for scheme in _SCHEME.finditer(text):
         authority = _AUTHORITY.match(text, scheme.end())
         host = host_of(authority[0] if authority is not None else "")
         if host:
-            end = re.compile(r"\S*").match(text, scheme.start())
+            end = _UNBROKEN.match(text, scheme.start())
             found.append(Link((end[0] if end is not None else "")[:200], host))
             if len(found) == MOST_LINKS:
                 break
