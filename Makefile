@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 FUZZ ?= 200000
 KIND ?= kill
 N ?= 100
-.PHONY: help setup dev fmt check test fuzz campaign sandbox demo bench migrate clean
+.PHONY: help setup dev fmt check test fuzz campaign mutations sandbox demo bench migrate clean
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / — /' | sed 's/^/  make /'
 
@@ -53,6 +53,9 @@ fuzz: dev  ## 200,000 mutated frames against the gateway client (FUZZ=n, SEED=n 
 
 campaign: dev  ## nothing lost, nothing twice: 100 kills (KIND=kill|chaos|deploy, N=n, SEED=n to repeat)
 	@$(BIN)/python -m tests.campaigns --kind $(KIND) --seed $(or $(SEED),1) -n $(N)
+
+mutations: dev  ## whether the campaigns would notice: breaks the promise in copies of the source (some ten minutes)
+	@$(BIN)/python -m tests.campaigns.mutations
 
 sandbox: setup  ## a local Discord, PostgreSQL and the bot, with a page to chat in
 	@exec $(BIN)/alphapy sandbox

@@ -1,4 +1,4 @@
-"""Wheels carry the migrations inside the package; an editable install finds them beside it."""
+"""Wheels carry migrations and changelog inside the package; an editable install finds them beside it."""
 
 from __future__ import annotations
 
@@ -14,3 +14,4 @@ class Migrations(BuildHookInterface):  # type: ignore[type-arg]
         """Run by hatchling before it builds."""
         if version != "editable":
             build_data["force_include"]["migrations"] = "alphapy/migrations"
+            build_data["force_include"]["CHANGELOG.md"] = "alphapy/CHANGELOG.md"

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alphapy import cli_db
 from alphapy.config import Config, ConfigError, describe
 from alphapy.version import CODENAME, VERSION
 
@@ -44,11 +45,11 @@ It is configured by the environment, or by a .env file in the working directory.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    declared = parser()
+    options = declared.parse_args(arguments)
     command: Callable[[argparse.Namespace], int] | None = getattr(options, "command", None)
     if command is None:
-        parser.print_help()
+        declared.print_help()
         return 0
     try:
         return command(options)
@@ -60,15 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
+    root = argparse.ArgumentParser(
         prog="alphapy",
         description="Alphapy, a Discord bot service: nothing is lost, nothing happens twice.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"Alphapy {VERSION} — {CODENAME}")
-    commands = parser.add_subparsers(title="commands", metavar="")
+    root.add_argument("--version", action="version", version=f"Alphapy {VERSION} — {CODENAME}")
+    commands = root.add_subparsers(title="commands", metavar="")
 
     run = commands.add_parser(
         "run",
@@ -84,15 +86,16 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     _sandbox_command(commands)
-    _database_commands(commands)
+    cli_db.add_commands(commands)
 
     config = commands.add_parser(
         "config",
         help="list the variables of the environment",
         description="Prints every variable that Alphapy reads: its name, its default and its meaning.",
     )
+    config.add_argument("--markdown", action="store_true", help="as the table in docs/operations.md")
     config.set_defaults(command=_config)
-    return parser
+    return root
 
 
 def _sandbox_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -138,24 +141,6 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return number
 
 
-def _database_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    database = commands.add_parser("db", help="the database's schema")
-    steps = database.add_subparsers(title="commands", metavar="", required=True)
-    upgrade = steps.add_parser("upgrade", help="bring the schema to a revision (default: the newest)")
-    upgrade.add_argument("revision", nargs="?", default="head")
-    upgrade.set_defaults(command=_db(_upgrade))
-    downgrade = steps.add_parser("downgrade", help="take the schema back (default: by one revision)")
-    downgrade.add_argument("revision", nargs="?", default="-1")
-    downgrade.add_argument(
-        "--allow-data-loss", action="store_true", help="even where a step drops what holds data"
-    )
-    downgrade.set_defaults(command=_db(_downgrade))
-    current = steps.add_parser("current", help="show the revision the database is at, and the newest")
-    current.set_defaults(command=_db(_print_current))
-    check = steps.add_parser("check", help="compare the database with what this version expects")
-    check.set_defaults(command=_db(_print_check))
-
-
 def _run(options: argparse.Namespace) -> int:
     from alphapy import supervisor
     from alphapy.logging_setup import set_up_logging
@@ -182,71 +167,13 @@ def _sandbox(options: argparse.Namespace) -> int:
     return trio.run(demo if options.demo else launcher.sandbox, plan)
 
 
-def _db(action: Callable[[str, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """A command that works on the configured database, or on the embedded one."""
-
-    def command(options: argparse.Namespace) -> int:
-        from alphapy.storage.embedded import embedded_postgres
-        from alphapy.storage.errors import StorageError
-
-        config = Config.load(os.environ, dotenv=Path(".env"), for_database_only=True)
-        try:
-            if config.database_url is not None:
-                return _with_dsn(config.database_url.reveal(), action, options)
-            with embedded_postgres(config.data_dir / "postgres") as dsn:
-                return _with_dsn(dsn, action, options)
-        except StorageError as error:
-            print(error, file=sys.stderr)
-            return FAILED
-
-    return command
-
-
-def _with_dsn(dsn: str, action: Callable[[str, argparse.Namespace], int], options: argparse.Namespace) -> int:
-    from alphapy.storage.dsn import redacted
-    from alphapy.storage.migrate import MigrationError
-
-    try:
-        return action(dsn, options)
-    except MigrationError as error:
-        print(f"{redacted(dsn)}: {error}", file=sys.stderr)
-        return error.exit_code
-
-
-def _upgrade(dsn: str, options: argparse.Namespace) -> int:
-    from alphapy.storage import migrate
-
-    migrate.upgrade(dsn, options.revision)
-    print(f"The database is at {migrate.current(dsn)}.")
-    return 0
-
-
-def _downgrade(dsn: str, options: argparse.Namespace) -> int:
-    from alphapy.storage import migrate
-
-    migrate.downgrade(dsn, options.revision, allow_data_loss=options.allow_data_loss)
-    print(f"The database is at {migrate.current(dsn) or 'no revision'}.")
-    return 0
-
-
-def _print_current(dsn: str, _options: argparse.Namespace) -> int:
-    from alphapy.storage import migrate
-
-    print(f"current: {migrate.current(dsn) or 'none (an empty database, or one that was never stamped)'}")
-    print(f"newest:  {migrate.head()}")
-    return 0
-
-
-def _print_check(dsn: str, _options: argparse.Namespace) -> int:
-    from alphapy.storage import migrate
-
-    report = migrate.check(dsn)
-    print(report)
-    return 0 if report.clean else FAILED
-
-
-def _config(_options: argparse.Namespace) -> int:
+def _config(options: argparse.Namespace) -> int:
+    if options.markdown:
+        print("| variable | default | meaning |\n|---|---|---|")
     for variable in describe():
         default = "required" if variable.required else (variable.default or "—")
-        print(f"{variable.name:<36} {default:<32} {variable.meaning}")
+        if options.markdown:
+            print(f"| `{variable.name}` | {default} | {variable.meaning} |")
+        else:
+            print(f"{variable.name:<36} {default:<32} {variable.meaning}")
     return 0

@@ -272,6 +272,11 @@ class Config:
             problems.append("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR")
         if self.database_pool_min > self.database_pool_max:
             problems.append("DATABASE_POOL_MIN must not exceed DATABASE_POOL_MAX")
+        if self.supabase_jwt_secret is not None and _is_public(self.supabase_jwt_secret.reveal()):
+            problems.append(
+                "SUPABASE_JWT_SECRET must be the shared secret of HS256 tokens, and not a public key, with "
+                "which everybody could sign (set SUPABASE_JWKS_URL instead)"
+            )
         if self.production and self.database_url is None:
             problems.append("DATABASE_URL is not set: production does not run on the embedded database")
         if self.strict_security and self.production and not for_database_only:
@@ -295,6 +300,11 @@ def _read_file(dotenv: Path) -> dict[str, str]:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"Alphapy cannot start:\n  - {dotenv} cannot be read: {why}") from None
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _is_public(text: str) -> bool:
+    """Whether a text is a key in one of the forms in which public keys are found."""
+    return text.startswith(("-----BEGIN", "ssh-", "ecdsa-", "{"))
 
 
 def _switched_on(word: str) -> bool:

@@ -10,7 +10,9 @@ from alphapy.actors.automod import manifest as automod
 from alphapy.actors.command_sync import manifest as command_sync
 from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
+from alphapy.actors.maintenance import manifest as maintenance
 from alphapy.actors.operational_events import manifest as operational_events
+from alphapy.actors.retention import manifest as retention
 from alphapy.actors.settings import manifest as settings
 from alphapy.actors.status import manifest as status
 from alphapy.actors.webhooks import manifest as webhooks
@@ -23,8 +25,11 @@ BUILDERS = (
     settings.build,
     status.build,
     command_sync.build,
+    maintenance.build_migrations,
+    maintenance.build_reload,
     webhooks.build,
     automod.build,
+    retention.build,
     custom_commands.build,
 )
 """One for each feature. An actor may tell, to its very end, those of the features before its own."""

@@ -37,6 +37,7 @@ from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.actors.settings.snapshot import SettingsUnavailable
 from alphapy.ai.client import LanguageModel
+from alphapy.environment import Secret
 from alphapy.features import BuiltFeatures
 from alphapy.gateway.access import RoleAuthority
 from alphapy.gateway.commands import manifest, paths
@@ -88,6 +89,7 @@ class Wings:
     model: LanguageModel
     rng: random.Random
     waypoints: Waypoints
+    dsn: Secret
     outside: httpx.AsyncClient
     """For asking services other than Discord."""
 
@@ -106,6 +108,7 @@ class Service:
         self.guilds = GuildCache()
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.outside = wings.outside
+        self.dsn = wings.dsn
         self.admins = GuildAdmins(
             Surroundings(
                 guilds=self.guilds,
@@ -238,6 +241,9 @@ class Service:
             owners=self.owners,
             catalogue=catalogue,
             info=self.info,
+            restarts=self.registry,
+            outside=self.outside,
+            dsn=self.dsn,
             mask=self.mask,
             model=self._model,
         )
@@ -318,6 +324,8 @@ class Service:
             shards=self.shards,
             budget=self.budget.statistics,
             router=self.router.statistics,
+            backfill=self.backfill.statistics,
+            progress=self.progress.shards,
             rest=self.rest.statistics,
             dispatcher=self.dispatcher.statistics,
             guild_count=lambda: self.guilds.count,

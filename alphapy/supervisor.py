@@ -31,6 +31,7 @@ from alphapy.actors.kernel.clock import SystemClock
 from alphapy.actors.kernel.registry import EssentialActorFailed
 from alphapy.actors.kernel.waypoints import Unwatched
 from alphapy.ai.client import LanguageModel
+from alphapy.environment import Secret
 from alphapy.gateway.commands import ManifestError
 from alphapy.gateway.reconnect import FatalClose
 from alphapy.gateway.rest.client import RestClient
@@ -145,6 +146,7 @@ async def serve(
                 dsn,
                 auto_migrate=config.auto_migrate or config.database_url is None,
                 allow_schema_drift=config.allow_schema_drift,
+                legacy_guild=config.legacy_guild_id or config.main_guild_id,
             )
             pool = await wings.enter_async_context(
                 open_pool(dsn, min_size=config.database_pool_min, max_size=config.database_pool_max, rng=rng)
@@ -162,6 +164,7 @@ async def serve(
                 rng=rng,
                 waypoints=waypoints or Unwatched(),
                 outside=outside,
+                dsn=Secret(dsn),
             ),
         )
         await _run(service, dsn, switch or StopSwitch(), sign_off=sign_off, task_status=task_status)

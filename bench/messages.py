@@ -262,16 +262,16 @@ async def bot_on(discord: Discord, url: str, server: ScriptedServer, folder: Pat
         await nursery.start(discord.gateway.serve)
         bot = Bot(environment, TREE, folder)
         nursery.start_soon(bot.keep_running)
-        await wait_until(lambda: discord.peer is not None, within=60, what="the bot to connect")
-        with psycopg.connect(url, autocommit=True) as connection:
-            query = "SELECT count(*) FROM gateway_guilds"
-            await wait_until(lambda: _value(connection, query) == GUILDS, within=60, what="every guild")
-        await trio.sleep(1)
-        yield bot
-        bot.kill()
-        await bot.wait_killed()
-        bot.end_all()
-        nursery.cancel_scope.cancel()
+        try:
+            await wait_until(lambda: discord.peer is not None, within=60, what="the bot to connect")
+            with psycopg.connect(url, autocommit=True) as connection:
+                query = "SELECT count(*) FROM gateway_guilds"
+                await wait_until(lambda: _value(connection, query) == GUILDS, within=60, what="every guild")
+            await trio.sleep(1)
+            yield bot
+        finally:
+            bot.end_all()
+            nursery.cancel_scope.cancel()
 
 
 def prepare(url: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from logging.config import fileConfig
 from typing import Any
 
@@ -24,11 +25,12 @@ def run() -> None:
     dsn = attributes.get("dsn") or os.environ.get("DATABASE_URL")
     if context.is_offline_mode():
         raise CommandError("The revisions look at the live database; there is no offline (--sql) mode.")
-    if not dsn:
+    outer = attributes.get("connection")  # somebody's transaction, under the lock already
+    if not dsn and outer is None:
         raise CommandError(
             "Set DATABASE_URL, or use `alphapy db upgrade`, which knows the embedded database."
         )
-    with migrator(dsn) as connection:
+    with migrator(str(dsn)) if outer is None else nullcontext(outer) as connection:
         context.configure(
             connection=connection,
             target_metadata=METADATA,
@@ -37,6 +39,9 @@ def run() -> None:
             include_object=_known,
             allow_data_loss=attributes.get("allow_data_loss", False)
             or "allow-data-loss" in context.get_x_argument(as_dictionary=True),
+            legacy_guild=attributes.get("legacy_guild"),
+            renumber_duplicates=attributes.get("renumber_duplicates", False),
+            notes=attributes.get("notes"),
         )
         with context.begin_transaction():
             context.run_migrations()

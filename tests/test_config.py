@@ -96,6 +96,13 @@ def test_operations_2_strict_mode_names_exactly_the_missing_secret() -> None:
     assert Config.load({**TOKEN, **STRICT, "FOUNDER_WEBHOOK_SECRET": "s"}).missing_secrets() == ()
 
 
+@pytest.mark.parametrize("key", ["-----BEGIN PUBLIC KEY-----\\nMIIB", "ssh-ed25519 AAAA", '{"kty":"RSA"}'])
+def test_a_public_key_is_no_secret(key: str) -> None:
+    with pytest.raises(ConfigError, match="SUPABASE_JWT_SECRET must be the shared secret") as caught:
+        Config.load(TOKEN | {"SUPABASE_JWT_SECRET": key})
+    assert key not in str(caught.value)
+
+
 def test_a_dotenv_file_fills_only_what_is_unset(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("BOT_TOKEN=filed\nPORT=9000\n")

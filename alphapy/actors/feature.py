@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
+import httpx
 
 from alphapy.actors.journal import JournalKit
 from alphapy.actors.kernel.address import Address
@@ -21,6 +22,7 @@ from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.listeners import Running
 from alphapy.ai.client import LanguageModel
 from alphapy.config import Config
+from alphapy.environment import Secret
 from alphapy.gateway.commands import Command, Group
 from alphapy.gateway.components import ComponentRoute, ModalRoute
 from alphapy.gateway.events import Event, MessageCreate
@@ -31,6 +33,9 @@ from alphapy.pure.masking import Mask
 from alphapy.storage.pool import Pool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from alphapy.actors.kernel.registry import RestartReport
     from alphapy.pure.ids import ApplicationId, GuildId
 
 
@@ -70,11 +75,14 @@ class Subscription:
 
     Of a ``durable`` one the guild's actor acknowledges every event once what it did is stored
     (:mod:`alphapy.actors.journal`); until then it counts as not done, and comes again after a crash.
+
+    ``process``: told to this actor of the whole process instead of the guild's, events outside guilds too.
     """
 
     event: str
     wants: Callable[[Event], bool] = attrs.field(default=lambda _event: True)
     durable: bool = False
+    process: Address | None = None
     backfill: timedelta | None = attrs.field(default=None)
     """How old a message may be that was missed between two sessions and is read back for the feature.
 
@@ -144,6 +152,18 @@ class Catalogue(Protocol):
         ...
 
 
+class Restarts(Protocol):
+    """Who begins actors anew."""
+
+    def running(self, pattern: str) -> tuple[Address, ...]:
+        """The addresses of this pattern that have an actor now."""
+        ...
+
+    async def restart(self, patterns: Iterable[str], *, deadline: float) -> RestartReport:
+        """Begin new lives of all actors of these patterns by this time, with nothing lost."""
+        ...
+
+
 class Owners(Protocol):
     """Who may do what the whole service depends on (spec/operations.md, "Who is who")."""
 
@@ -174,5 +194,10 @@ class Wiring:
     catalogue: Catalogue
     info: ServiceInfo
     model: LanguageModel
+    restarts: Restarts
+    outside: httpx.AsyncClient
+    """For asking services other than Discord."""
+    dsn: Secret
+    """The database's address, for what works on its schema."""
     mask: Mask
     """Takes known secrets, and what looks like one, out of text that is recorded or shown."""

@@ -5,7 +5,8 @@ that is switched off costs one look at the settings snapshot. Interactions take 
 features' mailboxes.
 
 Every event has its place in the log of its session. Those that durable features got, and those that change
-the guild cache, count as done once their effects are stored (:mod:`alphapy.actors.kernel.progress`).
+the guild cache, count as done once their effects are stored (:mod:`alphapy.actors.kernel.progress`); an
+interaction counts as done once it is answered (:mod:`alphapy.actors.unanswered`).
 
 When it fails: a payload that cannot be decoded is counted and logged by its event name, and nothing else
 stops; a feature whose test of events fails gets those events; an event that an actor refuses is counted,
@@ -26,6 +27,7 @@ from alphapy.actors.feature import GatewayEvent, guild_actor
 from alphapy.actors.kernel.bus import Delivery
 from alphapy.actors.kernel.containment import Failure, contain_sync
 from alphapy.actors.sessions import HOLDER
+from alphapy.actors.unanswered import Unanswered
 from alphapy.gateway.events import (
     GuildCreate,
     GuildDelete,
@@ -70,8 +72,11 @@ _GUILDS_OWN = (GuildCreate, GuildUpdate, GuildDelete)
 class Interactions(Protocol):
     """Who answers interactions."""
 
-    def submit(self, interaction: Interaction, received_at: float) -> None:
-        """Take an interaction that arrived at this moment of Trio's clock; never waits."""
+    def submit(self, interaction: Interaction, received_at: float, on_end: Callable[[], None]) -> None:
+        """Take an interaction that arrived at this moment of Trio's clock; never waits.
+
+        ``on_end`` is called once it needs nothing more.
+        """
         ...
 
 
@@ -138,15 +143,22 @@ class Router:
         self._aside = aside
         self._backfill = backfill
         self._wanted: dict[str, list[tuple[Feature, Subscription]]] = {}
+        self._wanted_by_process: dict[str, list[Subscription]] = {}
         for feature in features:
             for subscription in feature.subscriptions:
-                self._wanted.setdefault(subscription.event, []).append((feature, subscription))
-        self._decoded = frozenset(self._wanted) | CACHED_EVENTS | {_INTERACTION}
+                if subscription.process is not None:
+                    self._wanted_by_process.setdefault(subscription.event, []).append(subscription)
+                else:
+                    self._wanted.setdefault(subscription.event, []).append((feature, subscription))
+        self._decoded = (
+            frozenset(self._wanted) | frozenset(self._wanted_by_process) | CACHED_EVENTS | {_INTERACTION}
+        )
         self._addresses: dict[GuildId, dict[str, Address]] = {}
         self._routed: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
         self._undelivered = 0
         self._misjudged: Counter[str] = Counter()
+        self._unanswered = Unanswered(progress)
 
     def statistics(self) -> RouterStatistics:
         """Counts since the start."""
@@ -156,6 +168,8 @@ class Router:
 
     async def route(self, dispatch: Dispatch) -> None:
         """Hand an event on; waits only while the global budget of queued events is spent."""
+        if self._unanswered:
+            self._unanswered.let_go(trio.current_time())
         if self._aside.count:
             self._aside.see(dispatch)
         if dispatch.name == _RESUMED:
@@ -166,8 +180,7 @@ class Router:
             return
         self._routed[dispatch.name] += 1
         if isinstance(event, InteractionCreate):
-            self._interactions.submit(event, trio.current_time())
-            self._progress.hand_on(dispatch, ())
+            self._answer(dispatch, event)
             return
         is_stored = not isinstance(event, Ready) or await self._sessions.began(dispatch, event)
         # No checkpoint from here on: what the actors acknowledge must be known to the log by then.
@@ -179,6 +192,12 @@ class Router:
         self._progress.hand_on(dispatch, holders, refused=refused)
         if not self._budget.has_room:
             await self._budget.wait_for_room()
+
+    def _answer(self, dispatch: Dispatch, interaction: Interaction) -> None:
+        """Have an interaction answered; if this process dies before, the next one gets it once more."""
+        now = trio.current_time()
+        on_end = self._unanswered.begin(dispatch, interaction.id, now)
+        self._interactions.submit(interaction, now, on_end)
 
     def _decode(self, dispatch: Dispatch) -> Event | None:
         """The event, if anybody wants it and it makes sense."""
@@ -228,6 +247,13 @@ class Router:
 
         True where one who should have done so has refused.
         """
+        for subscription in self._wanted_by_process.get(dispatch.name, ()):
+            if subscription.process is not None and subscription.wants(event):
+                message = GatewayEvent(
+                    dispatch.name, event, dispatch.shard_id, dispatch.session_id, dispatch.seq
+                )
+                if self._bus.tell_event(subscription.process, message) is not Delivery.ACCEPTED:
+                    self._undelivered += 1
         wanted = self._wanted.get(dispatch.name)
         guild_id = _guild_of(event)
         if wanted is None or guild_id is None:

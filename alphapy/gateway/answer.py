@@ -77,6 +77,9 @@ _STAGES: Mapping[CallbackType, Stage] = {
 }
 
 
+_CAN_KEEP_A_PROMISE = frozenset({CallbackType.REPLY, CallbackType.DEFERRED_REPLY, CallbackType.MODAL})
+"""First answers in whose place a promised one can be filled in; for a modal it is too late then."""
+
 _PROMISES = frozenset({Stage.REPLY_PROMISED, Stage.UPDATE_PROMISED})
 
 
@@ -101,8 +104,8 @@ class InteractionCalls(Protocol):
         """Change the first answer, or the message that was updated."""
         ...
 
-    async def is_thinking(self, application_id: ApplicationId, token: str) -> bool:
-        """Whether the first answer is a promise that is not kept yet."""
+    async def promise(self, application_id: ApplicationId, token: str) -> int | None:
+        """The flags of the first answer where it is a promise that is not kept yet; else None."""
         ...
 
     async def follow_up(self, application_id: ApplicationId, token: str, message: OutgoingMessage) -> object:
@@ -174,16 +177,17 @@ class Answer:
             else:
                 await self._later(self._calls.follow_up, message)
 
+    async def revise(self, message: OutgoingMessage) -> None:
+        """Turn the reply into this one. Raises AnswerMisuse where there is none yet."""
+        async with self._lock:
+            self._check_usable()
+            if self.stage is not Stage.REPLIED:
+                raise AnswerMisuse("there is no reply yet that could be revised")
+            await self._later(self._calls.edit_original, message)
+
     async def follow_up(self, message: OutgoingMessage, *, ephemeral: bool) -> None:
         """Send one more message; the reply itself where there has been none."""
         await self.reply(message, ephemeral=ephemeral)
-
-    async def keep_others_promise(self, message: OutgoingMessage) -> None:
-        """Fill in the answer that an earlier process promised; does nothing where it has given one."""
-        interaction = self._interaction
-        async with self._lock:
-            if await self._calls.is_thinking(interaction.application_id, interaction.token):
-                await self._later(self._calls.edit_original, message)
 
     async def update(self, message: OutgoingMessage) -> None:
         """Turn the message that the component is on into this one. Raises AnswerMisuse where it may not."""
@@ -260,7 +264,7 @@ class Answer:
     async def _first(
         self, kind: CallbackType, data: Mapping[str, Any] | None, files: Sequence[File] = ()
     ) -> bool:
-        """Give the first answer; False when it turns out that an earlier one had arrived."""
+        """Give the first answer; False when it turns out that one has been given, or promised, before."""
         self._check_type(kind)
         remaining = self._received_at + FIRST_ANSWER_WITHIN - trio.current_time()
         if remaining <= 0:
@@ -283,12 +287,30 @@ class Answer:
             if error.code == ALREADY_ACKNOWLEDGED and self._in_doubt is not None:
                 self.stage = self._in_doubt
                 return False
+            if error.code == ALREADY_ACKNOWLEDGED and await self._take_over(kind):
+                return False
             if error.code == ALREADY_ACKNOWLEDGED or error.kind is DiscordErrorKind.NOT_FOUND:
                 raise self._lose(str(error)) from error
             if error.in_doubt:
                 self._in_doubt = _STAGES[kind]
             raise
         self.stage = _STAGES[kind]
+        return True
+
+    async def _take_over(self, kind: CallbackType) -> bool:
+        """Keep the promise that a process before this one gave; False where it gave none, or kept it."""
+        if kind not in _CAN_KEEP_A_PROMISE:
+            return False
+        interaction = self._interaction
+        try:
+            flags = await self._calls.promise(interaction.application_id, interaction.token)
+        except DiscordError:
+            return False
+        if flags is None:
+            return False
+        self._promised_ephemeral = bool(flags & EPHEMERAL)
+        self._promised_for_the_handler = True
+        self.stage = Stage.REPLY_PROMISED
         return True
 
     def _check_type(self, kind: CallbackType) -> None:

@@ -67,6 +67,10 @@ def _new_trace() -> str:
     return secrets.token_hex(4)
 
 
+def _nothing() -> None:
+    """Nobody waits for the end."""
+
+
 def _no_crash(_crash: Crash) -> None:
     """Nobody wants to know."""
 
@@ -153,10 +157,16 @@ class Dispatcher:
             nursery.cancel_scope.cancel(reason="the service is stopping")
             await self._stopped.wait()
 
-    def submit(self, interaction: Interaction, received_at: float) -> None:
-        """Take an interaction that the socket delivered at this moment of Trio's clock; never waits."""
+    def submit(
+        self, interaction: Interaction, received_at: float, on_end: Callable[[], None] = _nothing
+    ) -> None:
+        """Take an interaction that the socket delivered at this moment of Trio's clock; never waits.
+
+        ``on_end`` is called once it needs nothing more; not where the stop cut it short, or turned it away.
+        """
         self._received += 1
         if interaction.type not in _KNOWN_TYPES or self._is_duplicate(interaction):
+            on_end()
             return
         nursery = self._nursery
         if nursery is None or self._stop.is_set():
@@ -167,12 +177,15 @@ class Dispatcher:
         place = self._admission.enter(guild, suggestion=is_suggestion)
         if place is Place.NONE:
             self._drop(interaction, "too much is going on")
+            on_end()
         elif place is Place.TELL:
             self._busy += 1
-            nursery.start_soon(self._serve, self._refuse_as_busy, interaction, received_at, guild, place)
+            nursery.start_soon(
+                self._serve, self._refuse_as_busy, interaction, received_at, guild, place, on_end
+            )
         else:
             serve = self._suggest if is_suggestion else self._execute
-            nursery.start_soon(self._serve, serve, interaction, received_at, guild, place)
+            nursery.start_soon(self._serve, serve, interaction, received_at, guild, place, on_end)
 
     async def _serve(
         self,
@@ -181,12 +194,14 @@ class Dispatcher:
         received_at: float,
         guild: int,
         place: Place,
+        on_end: Callable[[], None],
     ) -> None:
         """Serve one interaction, and give its place back."""
         try:
             await _isolated(serve, interaction, received_at)
         finally:
             self._admission.leave(guild, place)
+        on_end()
 
     async def _execute(self, interaction: Interaction, received_at: float) -> None:
         execution = Execution(self._services, interaction, received_at)

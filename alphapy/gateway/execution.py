@@ -253,17 +253,8 @@ class Execution:
             message = OutgoingMessage(content=message)
         if isinstance(refusal, Expired) and self._answer.may_update:
             await self._tell(self._answer.update, message)
-        elif isinstance(refusal, AlreadyBegun):
-            await self._tell(self._explain_restart, message)
         else:
             await self._tell(self._answer.reply, message, ephemeral=True)
-
-    async def _explain_restart(self, message: OutgoingMessage) -> None:
-        """Answer in the place of the process that began this, unless it has answered."""
-        try:
-            await self._answer.reply(message, ephemeral=True)
-        except InteractionLost:
-            await self._answer.keep_others_promise(message)
 
     async def _apologise(self, error: Exception) -> None:
         self._ending, self._error = Ending.CRASHED, _error_text(f"{type(error).__name__}: {error}")

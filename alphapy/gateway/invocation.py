@@ -119,6 +119,10 @@ class Invocation:
         """
         await self.answer.reply(_message(message), ephemeral=self._visibility(message, ephemeral))
 
+    async def revise(self, message: OutgoingMessage | str) -> None:
+        """Turn the reply, which there must be, into this one; it stays visible to whom it was."""
+        await self.answer.revise(_message(message))
+
     async def follow_up(self, message: OutgoingMessage | str, *, ephemeral: bool | None = None) -> None:
         """Send one more message, within 15 minutes."""
         await self.answer.follow_up(_message(message), ephemeral=self._visibility(message, ephemeral))

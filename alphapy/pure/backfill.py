@@ -66,12 +66,14 @@ def beginning(since: int, *, now: datetime, oldest: timedelta, joined_at: dateti
     return max(0, *bounds)
 
 
-def ending(first_live: int | None) -> int | None:
-    """The id up to which messages are handed on, given the first one that has come live; None for no end.
+def ending(first_live: int | None, newest: int) -> int | None:
+    """The id up to which messages are handed on; None for no end.
 
-    What is newer comes live, and is not to overtake what comes live before it.
+    ``first_live``: the first message that has come live, if any has; ``newest``: the newest that there was
+    when the guild arrived, which cannot come live. What is newer than both comes live, and is not to
+    overtake what comes live before it.
     """
-    return None if first_live is None else first_live + TAIL
+    return None if first_live is None else max(first_live + TAIL, newest)
 
 
 @attrs.frozen

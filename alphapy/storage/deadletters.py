@@ -127,6 +127,14 @@ async def page(
     return [_parked(row) for row in rows]
 
 
+async def oldest(tx: Transaction, limit: int, *, address: str) -> list[int]:
+    """The numbers of an actor's oldest letters, oldest first."""
+    rows = await tx.fetch_all(
+        "SELECT id FROM dead_letters WHERE address = %s ORDER BY id LIMIT %s", (address, limit)
+    )
+    return [number for (number,) in rows]
+
+
 async def find(tx: Transaction, number: int) -> ParkedLetter | None:
     """One letter; None where it is gone."""
     row = await tx.fetch_one(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -78,11 +79,13 @@ async def inspect(
     *,
     auto_migrate: bool = False,
     allow_schema_drift: bool = False,
+    legacy_guild: int | None = None,
     attempts: int = ATTEMPTS,
     sleep: Callable[[float], Awaitable[None]] = trio.sleep,
 ) -> Standing:
     """Return when the service may start on this database, having upgraded it if it was told to.
 
+    ``legacy_guild`` is whose the rows are that name no guild, as in :func:`alphapy.storage.migrate.upgrade`.
     Raises :class:`SchemaMismatch`, :class:`DatabaseUnavailable` after the last attempt to connect, or
     :class:`~alphapy.storage.errors.DsnError`. Warnings are logged as well.
     """
@@ -95,7 +98,7 @@ async def inspect(
     if upgraded:
         if not auto_migrate:
             raise SchemaMismatch(_behind(look.revision, known[-1]))
-        look = await _upgrade(dsn, look, sleep)
+        look = await _upgrade(dsn, look, sleep, legacy_guild)
     warnings = (*_drift(look, allow_schema_drift), *look.warnings)
     for warning in warnings:
         _log.warning(warning)
@@ -144,10 +147,12 @@ def _look_at(connection: psycopg.Connection[Any]) -> _Look:
     )
 
 
-async def _upgrade(dsn: str, look: _Look, sleep: Callable[[float], Awaitable[None]]) -> _Look:
+async def _upgrade(
+    dsn: str, look: _Look, sleep: Callable[[float], Awaitable[None]], legacy_guild: int | None
+) -> _Look:
     _log.info("upgrading the database from %s to %s", look.revision or "nothing", migrate.head())
     try:
-        await trio.to_thread.run_sync(migrate.upgrade, dsn)
+        await trio.to_thread.run_sync(partial(migrate.upgrade, dsn, legacy_guild=legacy_guild))
     except migrate.MigrationError as error:
         raise SchemaMismatch(f"AUTO_MIGRATE could not upgrade the database: {error}") from error
     return await _look(dsn, 1, sleep)
@@ -157,7 +162,8 @@ def _behind(current: str | None, head: str) -> str:
     stands = "has no schema yet (or was never stamped)" if current is None else f"is at revision {current}"
     return (
         f"The database {stands}; this version of Alphapy needs {head}. Run `alphapy db upgrade`,"
-        " or set AUTO_MIGRATE=1 to have it done at start."
+        " or set AUTO_MIGRATE=1 to have it done at start. On a database of the earlier implementation, run"
+        " `alphapy db adopt --dry-run` first."
     )
 
 
@@ -165,8 +171,9 @@ def _drift(look: _Look, allowed: bool) -> tuple[str, ...]:
     if look.drift.breaking and not allowed:
         raise SchemaMismatch(
             f"The database is stamped {look.revision}, the newest revision, but lacks:"
-            f" {', '.join(look.drift.breaking)}. Queries would fail. Run `alphapy db check` for the whole"
-            " difference and restore what is missing, or set ALLOW_SCHEMA_DRIFT=1 to start all the same."
+            f" {', '.join(look.drift.breaking)}. Queries would fail. Run `alphapy db verify` for the whole"
+            " difference and `alphapy db adopt` to have it put right, or set ALLOW_SCHEMA_DRIFT=1 to start"
+            " all the same."
         )
     differences = (*look.drift.missing, *look.drift.different)
     return (f"the schema differs: {'; '.join(differences)}",) if differences else ()

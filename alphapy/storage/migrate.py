@@ -6,19 +6,25 @@ which takes longer than the whole check; a test holds the two to the same answer
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import psycopg
 
 import alphapy
 from alphapy.storage.catalog import live
 from alphapy.storage.catalog.compare import Report, compare
 from alphapy.storage.evolution.errors import MigrationError, Refused
-from alphapy.storage.evolution.session import connect
+from alphapy.storage.evolution.session import LOCK_KEY, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    import sqlalchemy
+
+    from alphapy.storage.evolution.notes import Note
 
 __all__ = [
     "MigrationError",
@@ -31,7 +37,10 @@ __all__ = [
     "newer",
     "position",
     "revisions",
+    "status",
+    "translated",
     "upgrade",
+    "upgrade_inside",
 ]
 
 _NEWER = (
@@ -76,13 +85,50 @@ def current(dsn: str) -> str | None:
 
 def position(connection: psycopg.Connection[Any]) -> str | None:
     """As :func:`current`, on an open connection."""
-    try:
-        rows = connection.execute("SELECT version_num FROM public.alembic_version").fetchall()
-    except psycopg.errors.UndefinedTable:
+    stamped = connection.execute("SELECT to_regclass('public.alembic_version') IS NOT NULL").fetchone()
+    if stamped is None or not stamped[0]:
         return None
+    rows = connection.execute("SELECT version_num FROM public.alembic_version").fetchall()
     if len(rows) > 1:
         raise MigrationError("The table alembic_version holds several rows; it must hold one.")
     return str(rows[0][0]) if rows else None
+
+
+@attrs.frozen(kw_only=True)
+class Status:
+    """Where a database stands. ``drift`` is told only of one that claims to be at the newest revision."""
+
+    current: str | None
+    head: str
+    pending: tuple[str, ...]
+    drift: Report
+    locked: bool
+
+
+def status(dsn: str) -> Status:
+    """Where the database stands, and whether somebody is migrating it at this moment; reads only."""
+    with connect(dsn) as connection:
+        found = position(connection)
+        row = connection.execute(
+            """
+            SELECT EXISTS (
+                SELECT FROM pg_locks
+                WHERE locktype = 'advisory' AND granted AND mode = 'ExclusiveLock' AND objsubid = 1
+                  AND classid = (%(key)s >> 32)::oid AND objid = (%(key)s & 4294967295)::oid
+                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            )
+            """,
+            {"key": LOCK_KEY},
+        ).fetchone()
+    known = revisions()
+    pending = known[known.index(found) + 1 :] if found in known else known if found is None else ()
+    return Status(
+        current=found,
+        head=known[-1],
+        pending=pending,
+        drift=check(dsn) if found == known[-1] else Report(),
+        locked=bool(row and row[0]),
+    )
 
 
 def check(dsn: str) -> Report:
@@ -93,11 +139,11 @@ def check(dsn: str) -> Report:
         return compare(declared(), live.read(connection))
 
 
-def upgrade(dsn: str, revision: str = "head") -> None:
+def upgrade(dsn: str, revision: str = "head", *, legacy_guild: int | None = None) -> None:
     """Bring the database up to a revision; does nothing, quickly, when it is there.
 
-    Waits up to a minute for another migrator. Raises :class:`MigrationError`; the revisions that were
-    completed before it stay.
+    Waits up to a minute for another migrator. Rows without a guild get ``legacy_guild``, by default what
+    LEGACY_GUILD_ID says. Raises :class:`MigrationError`; the revisions that were completed before it stay.
     """
     found = current(dsn)
     known = revisions()
@@ -105,7 +151,28 @@ def upgrade(dsn: str, revision: str = "head") -> None:
         raise MigrationError(newer(found))
     if found == (known[-1] if revision == "head" else revision):
         return
-    _alembic(dsn, lambda command, config: command.upgrade(config, revision))
+    _alembic(lambda command, config: command.upgrade(config, revision), dsn=dsn, legacy_guild=legacy_guild)
+
+
+def upgrade_inside(
+    connection: sqlalchemy.Connection,
+    revision: str = "head",
+    *,
+    legacy_guild: int | None = None,
+    renumber_duplicates: bool = False,
+    notes: list[Note] | None = None,
+) -> None:
+    """As :func:`upgrade`, as a part of the caller's transaction on a connection of the migrator's.
+
+    ``notes`` is told what happened to rows. Raises :class:`MigrationError`; the transaction is spoilt then.
+    """
+    _alembic(
+        lambda command, config: command.upgrade(config, revision),
+        connection=connection,
+        legacy_guild=legacy_guild,
+        renumber_duplicates=renumber_duplicates,
+        notes=notes,
+    )
 
 
 def downgrade(dsn: str, revision: str = "-1", *, allow_data_loss: bool = False) -> None:
@@ -115,24 +182,32 @@ def downgrade(dsn: str, revision: str = "-1", *, allow_data_loss: bool = False) 
     unless ``allow_data_loss``; nothing has changed then.
     """
     _alembic(
-        dsn,
         lambda command, config: command.downgrade(config, revision),
+        dsn=dsn,
         one_transaction=True,
         allow_data_loss=allow_data_loss,
     )
 
 
-def _alembic(dsn: str, action: Callable[[Any, Any], None], **attributes: object) -> None:
+def _alembic(action: Callable[[Any, Any], None], **attributes: object) -> None:
     from alembic import command  # noqa: PLC0415 - half a second that a database which is up to date need not pay
     from alembic.config import Config  # noqa: PLC0415 - as above
-    from alembic.util import CommandError  # noqa: PLC0415 - as above
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - as above
 
-    config = Config(attributes={"dsn": dsn, **attributes})
+    config = Config(attributes=attributes)
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    try:
+    with translated():
         action(command, config)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """What goes wrong with the database in the block becomes a :class:`MigrationError` for the operator."""
+    from alembic.util import CommandError  # noqa: PLC0415 - only commands that change the schema come here
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - as above
+
+    try:
+        yield
     except psycopg.errors.LockNotAvailable as error:
         raise MigrationError(_LOCKED) from error
     except (CommandError, DBAPIError, psycopg.Error) as error:

@@ -61,10 +61,13 @@ class WebApp(QuartTrio):
         self.front = Front(super().__call__, desk)
         self._handler_seconds = handler_seconds
         self._deadlines: dict[str, float] = {}
+        self.declared: tuple[Route, ...] = ()
+        """Every declared route that is served."""
 
     def mount(self, routes: Sequence[Route], reception: Reception) -> None:
         """Serve declared routes."""
         mount(self, routes, reception)
+        self.declared += tuple(routes)
         self._deadlines |= {route.endpoint: route.deadline for route in routes if route.deadline != DEADLINE}
 
     @override
@@ -90,9 +93,9 @@ def front_desk(
     sources: Sources,
     signatures: HookSignatures,
     counters: Counters,
+    windows: SlidingWindows,
     *,
     body_seconds: float,
-    limits: Mapping[LimitClass, int],
 ) -> FrontDesk:
     """What comes before every route of this service."""
     key = ServiceKey(sources.api_key)
@@ -103,7 +106,7 @@ def front_desk(
         stopping=sources.stopping,
         trusted_proxies=sources.trusted_proxies,
         body_seconds=body_seconds,
-        windows=SlidingWindows(limits),
+        windows=windows,
         counters=counters,
     )
 
@@ -124,9 +127,10 @@ def build_app(
     doorkeeper = authenticator(sources)
     gate = HookGate(sources.security, sources.clock)
     counters = Counters()
-    declared = (*declared_routes(sources, census, probe, counters, doorkeeper), *more)
+    windows = SlidingWindows(limits)
+    declared = (*declared_routes(sources, census, probe, counters, doorkeeper, windows), *more)
     desk = front_desk(
-        sources, HookSignatures(gate, declared), counters, body_seconds=handler_seconds, limits=limits
+        sources, HookSignatures(gate, declared), counters, windows, body_seconds=handler_seconds
     )
     app = WebApp(desk, handler_seconds=handler_seconds)
     errors.register(app)

@@ -33,6 +33,8 @@ TAG: Final = "Operators"
 PAGE: Final = 50
 
 _EVENT: Final = "GatewayEvent"
+_SAID: Final = frozenset({"name", "letter", "closes", "seq", "session_id"})
+"""Fields of an event that are told elsewhere, or say nothing to anybody."""
 
 TOLD: Final[Mapping[Replay, str]] = {
     Replay.DONE: "Letter {} was replayed: its actor has dealt with it, and the letter is gone.",
@@ -52,6 +54,13 @@ TOLD: Final[Mapping[Replay, str]] = {
     ),
     Replay.GONE: "Letter {} is not there any more: it was replayed or discarded already, or made room.",
 }
+
+
+ALL_TOLD: Final[Mapping[bool, str]] = {
+    True: "Replayed and dealt with: {}. What is still listed cannot be replayed, or came meanwhile.",
+    False: "Replayed and dealt with: {}. The next one was not dealt with, so the rest was left as it was.",
+}
+"""By whether all went well."""
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +116,16 @@ class LettersDiscarded:
 
 
 @attrs.frozen(kw_only=True)
+class LettersReplayed:
+    """How many letters of an actor were replayed; ``outcome`` is ``done``, or what stopped it."""
+
+    address: str
+    replayed: int
+    outcome: str
+    detail: str
+
+
+@attrs.frozen(kw_only=True)
 class LettersQuery:
     """Which letters: older than number ``before`` (the ``next`` of the page before), and of one actor."""
 
@@ -144,6 +163,20 @@ async def replay_letter(desk: DeadLetterDesk, number: int) -> LetterOutcome:
     return LetterOutcome(id=number, outcome=outcome.value, detail=TOLD[outcome].format(number))
 
 
+async def replay_letters(desk: DeadLetterDesk, address: str) -> LettersReplayed:
+    """Have an actor's letters told to it again, the oldest first."""
+    count, outcome = await desk.replay_all(address)
+    _note(
+        "replayed an actor's dead letters",
+        "dead_letters_replayed",
+        actor=address,
+        letters=count,
+        outcome=outcome.value,
+    )
+    detail = ALL_TOLD[outcome is Replay.DONE].format(count)
+    return LettersReplayed(address=address, replayed=count, outcome=outcome.value, detail=detail)
+
+
 async def discard_letter(desk: DeadLetterDesk, number: int) -> LetterOutcome:
     """Throw a letter away."""
     outcome = "discarded" if await desk.discard(number) else Replay.GONE.value
@@ -172,7 +205,9 @@ def row_of(parked: ParkedLetter) -> LetterRow:
         created_at=parked.created_at,
         attempts=letter.attempts,
         error=letter.error,
-        payload=outline(letter.message),
+        payload=outline(
+            {k: v for k, v in letter.message.items() if k not in _SAID} if is_event else letter.message
+        ),
         replayable=is_event,
     )
 
@@ -205,6 +240,12 @@ class LetterRoutes:
         _refuse_other_sites()
         return Reply(body=await discard_letter(self._desk, call.params["number"]))
 
+    async def replay_all(self, call: Call) -> Reply:
+        """All letters of one actor told again."""
+        _refuse_other_sites()
+        query: ActorQuery = call.query
+        return Reply(body=await replay_letters(self._desk, query.address))
+
     async def discard_all(self, call: Call) -> Reply:
         """All letters of one actor thrown away."""
         _refuse_other_sites()
@@ -234,6 +275,21 @@ def routes(sources: Sources) -> tuple[Route, ...]:
             query=LettersQuery,
             answer=LetterList,
             errors=("db_unavailable",),
+        ),
+        Route(
+            method="POST",
+            path=f"{BASE}/replay",
+            handler=handlers.replay_all,
+            access=Access.OPERATOR,
+            tag=TAG,
+            summary="Tell the dead letters of one actor to it again",
+            description=(
+                "The oldest first, while each is dealt with and there is time; `outcome` is `done`, or says "
+                "what became of the one at which it stopped."
+            ),
+            query=ActorQuery,
+            answer=LettersReplayed,
+            errors=("forbidden", "db_unavailable"),
         ),
         Route(
             method="POST",

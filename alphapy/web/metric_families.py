@@ -11,13 +11,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from alphapy.gateway.shard import ShardState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from prometheus_client import Metric
 
+    from alphapy.actors.backfill.messages import BackfillStatistics
     from alphapy.actors.kernel.budget import BudgetStatistics
     from alphapy.actors.kernel.deadletters import DeadLetterStatistics
     from alphapy.actors.kernel.health import HistogramSnapshot
+    from alphapy.actors.kernel.progress import ShardProgress
     from alphapy.actors.kernel.survey import Survey
     from alphapy.gateway.dispatcher import DispatcherStatistics
     from alphapy.gateway.rest.client import RestStatistics
@@ -150,6 +152,49 @@ def gateway_families(shards: Shards, router: RouterCounts) -> Iterator[Metric]:
         "Events that a feature's own test failed on.",
         "feature",
         router.misjudged,
+    )
+
+
+def log_families(shards: Sequence[ShardProgress]) -> Iterator[Metric]:
+    """How far behind the newest event everything is durable: what a restart would read again."""
+    yield _gauges(
+        "alphapy_log_behind",
+        "Events since the mark, from which a restart resumes.",
+        "shard",
+        {str(shard.shard_id): float(shard.top - shard.mark) for shard in shards},
+    )
+    yield _gauges(
+        "alphapy_log_open",
+        "Events that somebody has not dealt with for good.",
+        "shard",
+        {str(shard.shard_id): float(shard.open) for shard in shards},
+    )
+
+
+def backfill_families(backfill: BackfillStatistics) -> Iterator[Metric]:
+    """What was missed between two gateway sessions, and is read back."""
+    phases = {
+        phase: float(getattr(backfill, phase)) for phase in ("awaited", "waiting", "reading", "telling")
+    }
+    yield _gauges(
+        "alphapy_backfill_guilds", "Guilds that do not have everything they missed.", "phase", phases
+    )
+    yield _gauge("alphapy_backfill_held", "Events that wait behind what was missed.", backfill.held)
+    yield _counter("alphapy_backfill_opened", "Gaps of guilds between two sessions.", backfill.opened)
+    yield _counter("alphapy_backfill_closed", "Gaps that were closed.", backfill.closed)
+    yield _counter(
+        "alphapy_backfill_unchanged", "Gaps of guilds in which nothing was written.", backfill.unchanged
+    )
+    yield _counter("alphapy_backfill_pages", "Pages of channels' history that were read.", backfill.pages)
+    yield _counter("alphapy_backfill_messages", "Messages that were read back and told.", backfill.messages)
+    yield _counter("alphapy_backfill_overdue", "Guilds that went live before all was read.", backfill.overdue)
+    channels = {
+        "forbidden": float(backfill.forbidden),
+        "failed": float(backfill.failed),
+        "cut": float(backfill.cut),
+    }
+    yield _counters(
+        "alphapy_backfill_incomplete_channels", "Channels that were not read to the end.", "reason", channels
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alphapy.web import health, letters, metrics, observability, tree
-from alphapy.web.routes import automod, custom_commands, discord_meta, logs, settings, top_commands
+from alphapy.web import docs, health, letters, metrics, observability, tree
+from alphapy.web.routes import automod, custom_commands, discord_meta, logs, settings, top_commands, webhooks
 from alphapy.web.routes import metrics as dashboard_metrics
 
 if TYPE_CHECKING:
+    from alphapy.pure.http_limits import SlidingWindows
     from alphapy.web.auth.authenticator import Authenticator
     from alphapy.web.census import Census
     from alphapy.web.probe import DatabaseProbe
@@ -23,9 +24,10 @@ def declared_routes(
     probe: DatabaseProbe,
     counters: Counters,
     doorkeeper: Authenticator,
+    windows: SlidingWindows,
 ) -> tuple[Route, ...]:
     """The routes of this service."""
-    return (
+    found: list[Route] = [
         *health.routes(sources, probe),
         *observability.routes(counters),
         *letters.routes(sources),
@@ -37,5 +39,8 @@ def declared_routes(
         *discord_meta.routes(sources),
         *logs.routes(sources),
         *top_commands.routes(sources, doorkeeper),
-        *dashboard_metrics.routes(sources, doorkeeper),
-    )
+        *dashboard_metrics.routes(sources, doorkeeper, windows.__len__),
+        *webhooks.routes(sources, doorkeeper.identity),
+    ]
+    found += docs.routes(sources.facts, lambda: found)
+    return tuple(found)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 import httpx
 
+from alphapy.actors.backfill.messages import BackfillStatistics
 from alphapy.actors.kernel.budget import BudgetStatistics
 from alphapy.actors.kernel.bus import Bus
+from alphapy.actors.kernel.progress import ShardProgress
 from alphapy.environment import Secret
 from alphapy.gateway.dispatcher import DispatcherStatistics
 from alphapy.gateway.rest.client import RestStatistics
@@ -85,6 +87,10 @@ class DeadLetterDesk(Protocol):
 
     async def replay(self, number: int) -> Replay:
         """Have a letter's message told to its actor again; waits some seconds at the most."""
+        ...
+
+    async def replay_all(self, address: str) -> tuple[int, Replay]:
+        """Replay an actor's letters while they succeed; how many did, and what became of the last one."""
         ...
 
     async def discard(self, number: int) -> bool:
@@ -180,5 +186,9 @@ class Sources:
     """What the dashboard's routes look at besides."""
     allowed_origins: Sequence[str] = ()
     """Websites that may read our answers; none named: the product's."""
+    backfill: Callable[[], BackfillStatistics] = BackfillStatistics
+    """What is read back that was missed between two sessions."""
+    progress: Callable[[], Sequence[ShardProgress]] = tuple
+    """How far every session's log is durable."""
     gpt_status: Callable[[], str | None] = attrs.field(default=lambda: None)
     """The state of the language model; None where there is none in this service."""

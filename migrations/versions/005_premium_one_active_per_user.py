@@ -12,7 +12,7 @@ down_revision = "004_reminders_image_url"
 def upgrade() -> None:
     work = steps()
     if work.has("premium_subs"):
-        keep_newest_active(work.connection)
+        keep_newest_active(work)
         work.create_indexes("idx_premium_subs_one_active_per_user")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alphapy.storage.catalog.notation import parse
+from alphapy.storage.evolution.notes import Note
 from alphapy.storage.evolution.steps import steps
 
 revision = "030_feature_extensions"
@@ -169,10 +170,13 @@ quiz_answers
 def upgrade() -> None:
     work = steps()
     if work.has("automod_actions"):
-        work.execute(
+        clamped = work.execute(
             "UPDATE automod_actions SET severity = least(greatest(severity, 1), 10)"
             " WHERE severity NOT BETWEEN 1 AND 10"
         )
+        if clamped:
+            text = f"severity of {clamped:,} rows is brought into 1 to 10"
+            work.note(Note(table="automod_actions", columns=("severity",), text=text))
     work.extend(_EXTENDED)
     work.extend(_NEW)
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 import trio
+from typing_extensions import override
 
+from alphapy.actors.backfill import backfill, reading
+from alphapy.actors.custom_commands.actor import ANSWER_LIVES
 from alphapy.actors.kernel.waypoints import Waypoint
-from alphapy.sandbox.faults import GatewayFault
+from alphapy.sandbox.faults import GatewayFault, RestFault
+from alphapy.sandbox.world.permissions import Right
+from tests.support.bot import described, title_of
+from tests.support.clock import FakeClock
 from tests.support.crash import Trap, mortal_bot
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from alphapy.actors.backfill.backfill import BackfillStatistics
+    from alphapy.actors.backfill.messages import BackfillStatistics
     from alphapy.service import Service
     from alphapy.storage.pool import Pool
     from tests.support.bot import JSON, Stage
@@ -76,9 +84,7 @@ async def until_filled(service: Service) -> BackfillStatistics:
     await wait_until(lambda: service.is_ready, within=20, what="readiness")
 
     async def closed() -> bool:
-        found = service.backfill.statistics()
-        open_ = found.awaited + found.waiting + found.reading + found.telling
-        return not open_ and not await fetch(
+        return not service.backfill.statistics().open and not await fetch(
             service.pool, "SELECT FROM gateway_guilds WHERE gap_since IS NOT NULL"
         )
 
@@ -225,3 +231,176 @@ async def test_killed_in_the_middle_nothing_is_lost_or_doubled(
         said += [say(offstage)]
         await until_answered(offstage, pool, *said)
         await until_filled(service)
+
+
+@attrs.define(eq=False)
+class Gate(Trap):
+    """Stops whoever reaches a waypoint until it is opened."""
+
+    closed_at: Waypoint = Waypoint.BEFORE_FILL
+    reached: trio.Event = attrs.field(factory=trio.Event)
+    is_open: trio.Event = attrs.field(factory=trio.Event)
+
+    @override
+    async def reach(self, waypoint: Waypoint) -> None:
+        if waypoint is self.closed_at:
+            self.reached.set()
+            await self.is_open.wait()
+
+
+async def test_what_comes_live_waits_behind_what_was_missed(offstage: Stage, pool: Pool) -> None:
+    await prepare(offstage, pool)
+    async with away(offstage, pool):
+        missed = [say(offstage), say(offstage)]
+    gate = Gate()
+    async with mortal_bot(offstage, gate) as service:
+        await gate.reached.wait()
+        live = [say(offstage), say(offstage)]
+        await wait_until(lambda: service.backfill.statistics().held == 2, what="two that wait")
+        await offstage.person("margaret").slash(offstage.general, "/version").wait_reply()
+        assert answered(offstage) == []
+        gate.is_open.set()
+        await until_answered(offstage, pool, *missed, *live)
+        counts = await until_filled(service)
+        assert counts.held == 0
+        assert counts.messages >= 2
+        assert service.budget.statistics().used == 0
+
+
+async def test_a_guild_that_is_slow_to_read_holds_up_no_other(
+    offstage: Stage, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "CALL_WITHIN", 1.0)
+    world, owner = offstage.demo.world, offstage.demo.owner_id
+    other = world.guilds.create("Elsewhere", owner)
+    world.members.join(other.id, offstage.demo.users["alan"])
+    world.members.join(other.id, offstage.demo.application_id)
+    hall = int(world.channels.create(owner, other.id, {"name": "hall"})["id"])
+    await prepare(offstage, pool, offstage.demo.guild_id, other.id)
+    async with away(offstage, pool):
+        here, there = say(offstage), say(offstage, channel_id=hall)
+    where = {"channel_id": str(offstage.general)}
+    offstage.sandbox.faults.arm_rest(RestFault.HANG, route=HISTORY, where=where, times=10)
+    async with offstage.bot() as service:
+        live = say(offstage, channel_id=hall)
+        await wait_until(lambda: len(answered(offstage, hall)) == 2, within=15, what="the other guild")
+        assert answered(offstage, hall) == [(there["id"], "hi 1"), (live["id"], "hi 2")]
+        assert answered(offstage) == []
+        offstage.sandbox.faults.disarm()
+        await wait_until(lambda: len(answered(offstage)) == 1, within=15, what="the slow one")
+        assert answered(offstage) == [(here["id"], "hi 1")]
+        counts = await until_filled(service)
+    assert (counts.failed, counts.overdue) == (0, 0)
+
+
+async def test_a_guild_goes_live_in_the_end_whatever_happens(
+    offstage: Stage, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "WITHIN", 1.0)
+    await prepare(offstage, pool)
+    async with away(offstage, pool):
+        say(offstage)
+    offstage.sandbox.faults.arm_rest(RestFault.HANG, route=HISTORY, times=10)
+    async with offstage.bot() as service:
+        live = say(offstage)
+        await until_answered(offstage, pool, live)
+        counts = await until_filled(service)
+    assert (counts.overdue, counts.messages) == (1, 0)
+
+
+async def test_channels_that_may_not_be_read_are_told_to_the_admins(offstage: Stage, pool: Pool) -> None:
+    await prepare(offstage, pool)
+    ada, logs = offstage.person("ada"), offstage.demo.channels["logs"]
+    overwrite = {
+        "id": str(offstage.demo.roles["Alphapy"]),
+        "type": 0,
+        "deny": str(int(Right.READ_MESSAGE_HISTORY)),
+    }
+    async with offstage.bot() as service:
+        await wait_until(lambda: service.is_ready, what="readiness")
+        await ada.slash(offstage.general, "/system set_log_channel", channel=logs).wait_reply()
+    for _ in range(2):
+        say(offstage)
+        offstage.demo.world.channels.edit(ada.id, offstage.general, {"permission_overwrites": [overwrite]})
+        await lose_session(pool)
+        async with offstage.bot() as service:
+            counts = await until_filled(service)
+            assert counts.forbidden == 1
+            told = await ada.wait_message(logs, lambda m: title_of(m) == "⚠️ I could not read what I missed")
+            assert f"<#{offstage.general}>" in described(told)
+    assert answered(offstage) == []
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_channel_that_is_refused_is_left_out_and_the_others_are_read(
+    offstage: Stage, pool: Pool, status: int
+) -> None:
+    await prepare(offstage, pool)
+    world, owner = offstage.demo.world, offstage.demo.owner_id
+    thread = world.threads.start(owner, offstage.general, {"name": "aside", "type": 11})
+    async with away(offstage, pool):
+        say(offstage)
+        kept = say(offstage, channel_id=int(thread["id"]))
+    where = {"channel_id": str(offstage.general)}
+    offstage.sandbox.faults.arm_rest(RestFault.SERVER_ERROR, route=HISTORY, where=where, status=status)
+    async with offstage.bot() as service:
+        counts = await until_filled(service)
+        await wait_until(lambda: answered(offstage, int(thread["id"])) != [], what="the answer in the thread")
+        assert answered(offstage, int(thread["id"])) == [(kept["id"], "hi 1")]
+    assert counts.forbidden == (status == 403)
+    assert answered(offstage) == []
+
+
+async def test_a_thousand_missed_messages_and_rate_limits_on_the_way(offstage: Stage, pool: Pool) -> None:
+    await prepare(offstage, pool)
+    async with away(offstage, pool):
+        said = []
+        for number in range(1_000):
+            message = say(offstage, "!hi" if number % 250 == 0 else f"talk {number}")
+            said += [message] if number % 250 == 0 else []
+    for kind in (RestFault.USER_LIMIT, RestFault.SHARED_LIMIT, RestFault.SERVER_ERROR):
+        offstage.sandbox.faults.arm_rest(kind, route=HISTORY, after=2, seconds=0.2)
+    async with offstage.bot() as service:
+        said.append(say(offstage))
+        await until_answered(offstage, pool, *said)
+        counts = await until_filled(service)
+    assert counts.pages == 11
+    assert 1_000 <= counts.messages <= 1_002, (
+        "what was done before, or comes live, is told twice and done once"
+    )
+    assert counts.cut == counts.failed == 0
+
+
+async def test_what_is_too_old_is_not_even_read(offstage: Stage, pool: Pool) -> None:
+    await prepare(offstage, pool)
+    async with away(offstage, pool):
+        say(offstage)
+    offstage.clock = FakeClock(datetime.now(UTC) + ANSWER_LIVES + timedelta(seconds=5))
+    async with offstage.bot() as service:
+        await until_filled(service)
+    assert offstage.sandbox.requests.of(HISTORY) == []
+    assert answered(offstage) == []
+
+
+async def test_an_actor_that_was_set_aside_reads_what_it_missed(
+    offstage: Stage, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alphapy.service.EVENT_BUDGET", 40)
+    monkeypatch.setattr("alphapy.actors.aside.READ_AGAIN_EVERY", 3600.0)
+    await prepare(offstage, pool)
+    gate = Gate(closed_at=Waypoint.BEFORE_COMMIT)
+    async with mortal_bot(offstage, gate) as service:
+        await wait_until(lambda: service.is_ready, what="readiness")
+        said = [say(offstage)]
+        for number in range(40):
+            say(offstage, f"flood {number}")
+        said += [say(offstage)]
+        await wait_until(lambda: service.aside.count == 1, what="setting it aside")
+        offstage.sandbox.faults.arm_gateway(GatewayFault.INVALID_SESSION, resumable=False)
+        await wait_until(lambda: service.backfill.statistics().opened == 1, within=15, what="the gap")
+        gate.is_open.set()
+        said += [say(offstage)]
+        await until_answered(offstage, pool, *said)
+        await until_filled(service)
+        assert service.aside.count == 0
+        await wait_until(lambda: caught_up(service, 0), what="the mark")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -43,6 +44,7 @@ class House:
 
     told: list[tuple[str, Any]] = attrs.field(factory=list)
     interactions: list[Interaction] = attrs.field(factory=list)
+    answered: list[Callable[[], None]] = attrs.field(factory=list)
     left: list[GuildId] = attrs.field(factory=list)
     arrivals: list[GuildId] = attrs.field(factory=list)
     sessions: list[tuple[int, tuple[GuildId, ...] | None]] = attrs.field(factory=list)
@@ -73,9 +75,10 @@ class House:
         self.told.append((str(address), message))
         return self.delivery
 
-    def submit(self, interaction: Interaction, received_at: float) -> None:
+    def submit(self, interaction: Interaction, received_at: float, on_end: Callable[[], None]) -> None:
         assert received_at > 0
         self.interactions.append(interaction)
+        self.answered.append(on_end)
 
     def session_began(self, shard_id: int, guild_ids: tuple[GuildId, ...]) -> None:
         self.sessions.append((shard_id, guild_ids))
@@ -250,22 +253,48 @@ async def test_an_event_that_nobody_could_take_is_counted(play: Play) -> None:
     assert play.router.statistics().undelivered == 2
 
 
+INTERACTION = {
+    "id": "1",
+    "application_id": "2",
+    "type": 2,
+    "token": "t",
+    "guild_id": "100",
+    "channel_id": "3",
+    "member": {"user": {"id": "5", "username": "ada"}, "permissions": "0"},
+    "data": {"id": "9", "name": "version", "type": 1},
+}
+
+
 async def test_interactions_take_their_own_way(play: Play) -> None:
-    await play.event(
-        "INTERACTION_CREATE",
-        {
-            "id": "1",
-            "application_id": "2",
-            "type": 2,
-            "token": "t",
-            "guild_id": "100",
-            "channel_id": "3",
-            "member": {"user": {"id": "5", "username": "ada"}, "permissions": "0"},
-            "data": {"id": "9", "name": "version", "type": 1},
-        },
-    )
+    await play.event("INTERACTION_CREATE", INTERACTION)
     assert [interaction.invoker.id for interaction in play.house.interactions] == [5]
     assert play.house.told == []
+
+
+async def test_an_interaction_holds_the_mark_until_it_is_answered(play: Play) -> None:
+    await play.event("INTERACTION_CREATE", INTERACTION)
+    await play.event("TYPING_START", {})
+    assert play.mark == 0
+    await play.event("INTERACTION_CREATE", INTERACTION, seq=1)  # the log is read again meanwhile
+    play.house.answered[1]()
+    assert play.mark == 0, "the first one is still being answered"
+    play.house.answered[0]()
+    assert play.mark == 2
+    play.house.answered[0]()
+    await play.event("INTERACTION_CREATE", INTERACTION, seq=3)
+    play.house.answered[2]()
+    assert play.mark == 3
+
+
+async def test_one_that_takes_very_long_does_not_hold_it_for_ever(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alphapy.actors.unanswered.HELD_AT_MOST", 0.0)
+    await play.event("INTERACTION_CREATE", INTERACTION)
+    assert play.mark == 0
+    await play.event("TYPING_START", {})
+    assert play.mark == 2
+    play.house.answered[0]()
 
 
 async def test_a_guild_that_is_left_is_told_and_an_outage_is_not(play: Play) -> None:

@@ -16,7 +16,11 @@ from alphapy.gateway.events import Ready, decode
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.session import GatewaySession
 from alphapy.pure.ids import ApplicationId, GuildId
+from alphapy.pure.seen import SECOND
+from alphapy.storage import sessions as storage
+from alphapy.storage.errors import DatabaseUnavailable
 from alphapy.storage.pool import Pool, open_pool
+from alphapy.storage.sessions import GapRow
 from tests.support.outage import outage
 from tests.support.waiting import wait_until
 
@@ -185,3 +189,103 @@ async def test_an_outage_is_waited_for_and_loses_nothing(
             await trio.sleep(0.2)
         await wait_until(lambda: house.mark == 2, within=15, what="the mark")
         nursery.cancel_scope.cancel()
+
+
+def snowflake(second: int) -> int:
+    return second * SECOND
+
+
+async def gaps_in(pool: Pool) -> list[GapRow]:
+    async with pool.transaction("test") as tx:
+        return await storage.load_gaps(tx)
+
+
+async def test_a_first_session_has_no_gap(pool: Pool) -> None:
+    house = House(pool)
+    await house.load()
+    await house.ready(1)
+    assert house.gaps.opened_since == []
+    assert await gaps_in(pool) == []
+
+
+async def test_a_session_that_is_not_resumed_leaves_a_gap_for_the_next_one(pool: Pool) -> None:
+    first = House(pool)
+    await first.load()
+    await first.ready(1, 2)
+    for seq, second in ((2, 10), (3, 20), (4, 30)):
+        place = Place(0, "session", seq)
+        first.progress.saw(place, snowflake(second))
+        first.progress.hand_on(place, ["somebody"] if seq == 4 else [])
+    await first.keeper.write()
+    second_house = House(pool)
+    await second_house.load()
+    await second_house.ready(1, 2, 3, session="new")
+    since = snowflake(20)
+    ids = (GuildId(1), GuildId(2), GuildId(3))
+    assert second_house.gaps.opened_since == [(0, "new", ids, since)], "what is not durable was not seen"
+    assert await gaps_in(pool) == [GapRow(guild_id, since) for guild_id in ids]
+    second_house.guild(1, 2, session="new")
+    second_house.keeper.closed(GuildId(2))
+    await second_house.keeper.write()
+    third = House(pool)
+    await third.load()
+    assert third.gaps.reopened_since == [(0, "new", GuildId(1), since), (0, "new", GuildId(3), since)]
+    assert third.gaps.there == [GuildId(1)], "the others are still awaited"
+    third.progress.saw(Place(0, "new", 3), snowflake(50))
+    third.progress.hand_on(Place(0, "new", 3), [])
+    await third.ready(1, 2, 3, session="newest")
+    assert third.gaps.opened_since[-1][3] == snowflake(50)
+    assert await gaps_in(pool) == [
+        GapRow(GuildId(1), since),
+        GapRow(GuildId(2), snowflake(50)),
+        GapRow(GuildId(3), since),
+    ], "those that are not closed are older"
+
+
+async def test_a_session_that_ends_while_it_runs_leaves_a_gap_from_its_mark(pool: Pool) -> None:
+    house = House(pool)
+    await house.load()
+    await house.ready(1)
+    house.progress.saw(Place(0, "session", 2), snowflake(10))
+    house.progress.hand_on(Place(0, "session", 2), [])
+    await house.ready(1, session="new")
+    assert house.gaps.opened_since == [(0, "new", (GuildId(1),), snowflake(10))]
+    assert await gaps_in(pool) == [GapRow(GuildId(1), snowflake(10))]
+
+
+async def test_another_number_of_shards_reads_back_since_the_oldest_session(pool: Pool) -> None:
+    first = House(pool)
+    await first.load(shards=2)
+    guilds = {0: 4 << 22, 1: 5 << 22}
+    for shard_id, guild_id in guilds.items():
+        await first.ready(guild_id, session=f"s{shard_id}", shard=(shard_id, 2))
+        first.progress.saw(Place(shard_id, f"s{shard_id}", 2), snowflake(10 + shard_id))
+        first.progress.hand_on(Place(shard_id, f"s{shard_id}", 2), [])
+    await first.keeper.write()
+    second = House(pool)
+    assert await second.load(shards=1) == {}
+    await second.ready(*guilds.values(), session="new")
+    assert [since for _, _, _, since in second.gaps.opened_since] == [snowflake(10)]
+
+
+async def test_a_gap_that_is_open_again_is_not_closed_late(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(pool)
+    await house.load()
+    await house.ready(1, 2)
+    house.keeper.closed(GuildId(1))
+    house.keeper.closed(GuildId(2))
+
+    async def fail(tx: object, guild_ids: object) -> None:
+        monkeypatch.undo()
+        house.gaps.opened_since.append((0, "new", (GuildId(1),), 5))
+        raise DatabaseUnavailable("gone", "for the test")
+
+    monkeypatch.setattr(storage, "close_gaps", fail)
+    with pytest.raises(DatabaseUnavailable):
+        await house.keeper.write()
+    async with pool.transaction("test") as tx:
+        await tx.execute("UPDATE gateway_guilds SET gap_since = 5")
+    await house.keeper.write()
+    assert await gaps_in(pool) == [GapRow(GuildId(1), 5)]

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ from tests.campaigns.plan import Blow, Kill, Kind, Point
 from tests.support.postgres import TEMPLATE, Databases
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.campaigns.verdict import Verdict
 
 MOST_ROUNDS = 4
@@ -54,24 +57,25 @@ def _at(point: Point, table: str = "", lag: float = 0.0) -> tuple[Blow, ...]:
     return tuple(Kill(point=point, table=table, after=count % 3, lag=lag) for count in range(5))
 
 
+_REFUSED = tuple(Kill(point=Point.NOW, lag=0.02, refused=True) for _ in range(3))
+
 _IN_TRANSACTION = """
-            if last is not None:
-                row = session_storage.ProgressRow(self._guild_id, self._feature, last.session_id, last.seq)
-                if not await session_storage.advance(tx, row):
-                    return None
+            if (last is not None or newest) and not await session_storage.advance(tx, row, newest=newest):
+                return None
 """
 _WRITE = """
         async def write(tx: Transaction) -> list[Effect] | None:
 """
 _OWN = """
         async def move(tx: Transaction) -> None:
-            if last is not None:
-                row = session_storage.ProgressRow(self._guild_id, self._feature, last.session_id, last.seq)
-                await session_storage.advance(tx, row)
+            if last is not None or newest:
+                await session_storage.advance(tx, row, newest=newest)
 """
 _RUN = """
         await kit.waypoints.reach(Waypoint.BEFORE_COMMIT)
-        recorded = await kit.pool.run(self._feature, write, idempotent=last is not None or also is None)
+        recorded = await kit.pool.run(
+            self._feature, write, idempotent=last is not None or newest > 0 or also is None
+        )
 """
 _BETWEEN = """            for number in letters:
                 if not await deadletters.discard(tx, number):
@@ -116,6 +120,20 @@ MUTATIONS = (
         after="self._top)",
         blows=_at(Point.UNCOMMITTED, "event_progress", lag=1.2),
     ),
+    Mutation(
+        name="nothing is read back",
+        file="alphapy/actors/custom_commands/manifest.py",
+        before="backfill=ANSWER_LIVES",
+        after="backfill=None if ANSWER_LIVES else None",
+        blows=_REFUSED,
+    ),
+    Mutation(
+        name="the gap begins where the new session does",
+        file="alphapy/actors/sessions.py",
+        before="        return None if shard is None else shard.seen\n",
+        after="        return None if shard is None else 2**62\n",
+        blows=_REFUSED,
+    ),
 )
 
 
@@ -131,20 +149,28 @@ def main(arguments: list[str] | None = None) -> int:
             if options.only not in mutation.name:
                 continue
             _say(mutation.name)
-            healthy = _play(mutation, options.tree, databases, folder, seed=1)
-            tree = _broken(mutation, options.tree, folder)
-            seeds = range(1, 1 + options.most)
-            noticed = next(
-                (v for seed in seeds if not (v := _play(mutation, tree, databases, folder, seed)).passed),
-                None,
-            )
-            wrong += (not healthy.passed) + (noticed is None)
-            _say(f"  as it is: {_words(healthy)}")
-            _say(f"  broken:   {'NOT NOTICED' if noticed is None else 'noticed: ' + _words(noticed)}")
+            play = partial(_play, mutation, databases, folder)
+            wrong += not is_noticed(mutation, options.tree, folder, play, most=options.most)
+    _say(f"{wrong} wrong" if wrong else "every break was noticed")
     return 1 if wrong else 0
 
 
-def _play(mutation: Mutation, tree: Path, databases: Databases, folder: Path, seed: int) -> Verdict:
+def is_noticed(
+    mutation: Mutation, tree: Path, folder: Path, play: Callable[[Path, int], Verdict], *, most: int
+) -> bool:
+    """Whether the source as it is passes, and the broken copy does not, in ``most`` rounds at the most.
+
+    ``play`` plays one round against a source, with a seed.
+    """
+    healthy = play(tree, 1)
+    _say(f"  as it is: {_words(healthy)}")
+    broken = _broken(mutation, tree, folder)
+    noticed = next((v for seed in range(1, 1 + most) if not (v := play(broken, seed)).passed), None)
+    _say(f"  broken:   {'NOT NOTICED' if noticed is None else 'noticed: ' + _words(noticed)}")
+    return healthy.passed and noticed is not None
+
+
+def _play(mutation: Mutation, databases: Databases, folder: Path, tree: Path, seed: int) -> Verdict:
     plan = with_blows(Kind.KILL, seed, mutation.blows)
     with fresh_ground(databases, TEMPLATE, None) as ground:
         return trio.run(Round(plan, ground, folder / "round", tree).play)

@@ -6,8 +6,10 @@ from collections import Counter
 
 import pytest
 
+from tests.campaigns.engine import TREE
 from tests.campaigns.making import make
 from tests.campaigns.model import MOST_PER_CHANNEL, answering, matches
+from tests.campaigns.mutations import MUTATIONS, Mutation
 from tests.campaigns.plan import (
     Confirmed,
     Kill,
@@ -53,6 +55,11 @@ def test_chaos_is_of_many_kinds() -> None:
 def test_sessions_are_refused_in_most_rounds(kind: Kind) -> None:
     refusing = sum(make(kind, seed, 10).refuses_a_session for seed in range(20))
     assert refusing > 12
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_every_mutation_fits_the_source(mutation: Mutation) -> None:
+    assert (TREE / mutation.file).read_text("utf-8").count(mutation.before) == 1
 
 
 @pytest.mark.parametrize(

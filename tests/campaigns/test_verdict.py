@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from alphapy.sandbox.world.interactions import State
 from tests.campaigns.bot import Bot
 from tests.campaigns.expected import expectations
-from tests.campaigns.plan import Kind, Plan, Rule, Say
+from tests.campaigns.plan import Kind, Plan, Rule, Say, Slash
 from tests.campaigns.records import Books
 from tests.campaigns.town import Town
+from tests.campaigns.using import Use
 from tests.campaigns.verdict import Evidence, Verdict, judge, still_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HELLO = Rule(name="Hello", kind="exact", trigger="!hello", words="hello")
 HUSH = Rule(name="hush", kind="contains", trigger="password", words="no", delete_trigger=True, reply=False)
@@ -72,11 +78,11 @@ class Play:
             self.answer(number, use)
         self.delete(2)
 
-    def verdict(self, books: Books = GOOD) -> Verdict:
+    def verdict(self, books: Books = GOOD, uses: Sequence[Use] = ()) -> Verdict:
         evidence = Evidence(
             plan=PLAN,
             town=self.town,
-            uses=(),
+            uses=uses,
             books=books,
             bot=Bot({}, self.folder, self.folder),
             struck=Counter(),
@@ -172,3 +178,14 @@ async def test_a_violation_that_is_not_logged_or_logged_twice_is_seen(tmp_path: 
     ):
         verdict = play.verdict(attrs.evolve(good, **wrong))
         assert any(words in problem for problem in verdict.problems)
+
+
+async def test_a_promised_answer_that_never_came_is_seen(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.all_well()
+    view: Any = SimpleNamespace(state=State.THINKING, interaction=SimpleNamespace(created=0.0), messages=[])
+    assert play.verdict(uses=[Use(Slash(0, "/cc list"), view)]).problems == [
+        "1 promised answers never came: /cc list"
+    ]
+    view.state = State.DONE
+    assert play.verdict(uses=[Use(Slash(0, "/cc list"), view)]).passed

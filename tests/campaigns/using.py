@@ -33,6 +33,11 @@ class Use:
         return str(embeds[0].get("description", "")) if embeds else ""
 
     @property
+    def promised(self) -> bool:
+        """Whether the member still looks at "thinking"."""
+        return self.view.state is State.THINKING
+
+    @property
     def failed(self) -> bool:
         """Whether the member saw that the application did not respond."""
         return self.view.state in {State.FAILED, State.WAITING}

@@ -233,6 +233,9 @@ class _Court:
         yield from self._interactions()
 
     def _interactions(self) -> Iterator[str]:
+        promised = [use for use in self._evidence.uses if use.promised]
+        if promised and not self._evidence.plan.refuses_a_session:
+            yield f"{len(promised)} promised answers never came: " + _some(map(self._when, promised))
         if self._evidence.plan.kind is not Kind.DEPLOY:
             return
         failed = [use for use in self._evidence.uses if use.failed and not is_hopeless(use, self._town)]

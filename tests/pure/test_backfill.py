@@ -59,8 +59,9 @@ def test_a_gap_begins_a_little_before_what_was_seen_and_not_too_long_ago() -> No
 
 
 def test_it_ends_a_little_behind_the_first_live_message() -> None:
-    assert ending(None) is None
-    assert ending(1000) == 1000 + TAIL
+    assert ending(None, 5) is None
+    assert ending(1000, 5) == 1000 + TAIL
+    assert ending(1000, 1001 + TAIL) == 1001 + TAIL, "what was there already does not come live"
 
 
 ROOMS = st.lists(

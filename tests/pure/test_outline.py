@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphapy.pure.outline import MOST_LINES, outline
@@ -74,6 +74,7 @@ KEYS = st.from_regex(r"\A[a-f_]{1,6}\Z")
 JSON = st.recursive(LETTERS | st.integers() | st.none(), lambda c: st.lists(c) | st.dictionaries(KEYS, c))
 
 
+@settings(max_examples=40)
 @given(JSON)
 def test_no_text_is_ever_shown(value: Any) -> None:
     def texts(value: Any) -> list[str]:

@@ -10,6 +10,7 @@ import msgspec
 import trio
 
 from alphapy.gateway.models.interaction import Interaction
+from alphapy.gateway.models.message import EPHEMERAL, LOADING
 from alphapy.gateway.rest.errors import (
     ALREADY_ACKNOWLEDGED,
     UNKNOWN_INTERACTION,
@@ -217,8 +218,8 @@ class FakeCalls:
     async def edit_original(self, application_id: int, token: str, message: OutgoingMessage) -> None:
         await self._later("edit_original", message)
 
-    async def is_thinking(self, application_id: int, token: str) -> bool:
-        return self.thinking
+    async def promise(self, application_id: int, token: str) -> int | None:
+        return LOADING | EPHEMERAL if self.thinking else None
 
     async def follow_up(self, application_id: int, token: str, message: OutgoingMessage) -> int:
         await self._later("follow_up", message)

@@ -18,7 +18,7 @@ from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.kernel.actor import Actor
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.budget import Budget
-from alphapy.actors.kernel.progress import Progress
+from alphapy.actors.kernel.progress import Progress, ShardProgress
 from alphapy.actors.kernel.registry import Registry
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.sessions import StoredProgress
@@ -284,6 +284,7 @@ async def open_house(
         dispatcher=lambda: gateway.interactions,
         guild_count=lambda: gateway.guilds,
         guild_name={5: "The <i>Bakery</i>"}.get,
+        progress=lambda: (ShardProgress(0, "s", mark=5, top=9, open=2),),
         gateway_ready=lambda: gateway.ready and gateway.guilds_arrived,
         settings_loaded=lambda: switches["settings"],
         stopping=lambda: switches["stopping"],

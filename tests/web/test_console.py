@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from alphapy.actors.backfill.messages import BackfillStatistics
 from alphapy.actors.kernel.health import ActorState
 from alphapy.actors.kernel.survey import Survey
 from alphapy.gateway.shard import ShardState
@@ -190,6 +191,12 @@ async def test_everything_that_can_be_wrong_has_its_words(house: House) -> None:
         "guild/1/greeter is backing off.",
         "guild/1/greeter has worked on one message for 1 min.",
         "1 dead letter waits to be stored.",
+    ]
+    behind = BackfillStatistics(waiting=1, reading=1, overdue=1, failed=1, cut=1)
+    assert [notice.text for notice in notices_of(attrs.evolve(moment, backfill=behind))] == [
+        "2 guilds read back what Discord did not send between two sessions.",
+        "1 guild went live before everything that was missed could be read back; see the log.",
+        "2 channels were not read back to the end after a lost session; see the log.",
     ]
     nearly = attrs.evolve(moment, budget=attrs.evolve(moment.budget, used=900))
     assert [notice.text.replace(words.NARROW, " ") for notice in notices_of(nearly)] == [

@@ -261,6 +261,22 @@ async def test_all_of_one_actor_go_at_once_and_the_filter_stays(house: House) ->
     assert (await house.json(BASE))["total"] == 1
 
 
+async def test_all_of_one_actor_are_replayed_with_one_button(house: House) -> None:
+    heard = listen(house)
+    for _ in range(3):
+        await park(house)
+    await park(house, guild_id=6)
+    page = await shown(house, "?address=guild/5/listener")
+    page = await press(house, page, "replay_all", filter="guild/5/listener")
+    assert said(page).startswith("Replayed and dealt with: 3.")
+    assert len(heard) == 3
+    found = (await post(house, f"{BASE}/replay?address=guild/6/listener")).json()
+    assert (found["replayed"], found["outcome"]) == (0, "crashed")
+    assert "left as it was" in found["detail"]
+    page = await shown(house, "?address=guild/6/listener")
+    assert "was left as it was" in await press(house, page, "replay_all", filter="guild/6/listener")
+
+
 async def test_a_form_without_its_token_or_from_elsewhere_is_refused(house: House) -> None:
     number = await park(house)
     page = await shown(house)

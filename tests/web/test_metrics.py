@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 from prometheus_client.parser import text_string_to_metric_families
 
+from alphapy.actors.backfill.messages import BackfillStatistics
 from alphapy.actors.kernel.health import BOUNDS, HistogramSnapshot
 from alphapy.gateway.shard import ShardState
-from alphapy.web.metric_families import buckets
+from alphapy.web.metric_families import backfill_families, buckets
 from tests.web.house import PATTERN, shard
 
 if TYPE_CHECKING:
@@ -45,6 +47,16 @@ async def test_every_name_is_ours_or_the_process_own_and_every_family_is_describ
         assert re.fullmatch(r"(alphapy|process)_[a-z_]+", name)
         assert family.documentation.endswith(".")
         assert family.type != "unknown"
+
+
+def test_what_is_read_back() -> None:
+    counts = BackfillStatistics(waiting=2, reading=1, held=5, messages=7, forbidden=3, cut=1)
+    found = {family.name: family for family in backfill_families(counts)}
+    assert value(found, "alphapy_backfill_guilds", phase="waiting") == 2
+    assert value(found, "alphapy_backfill_guilds", phase="telling") == 0
+    assert value(found, "alphapy_backfill_held") == 5
+    assert value(found, "alphapy_backfill_messages_total") == 7
+    assert value(found, "alphapy_backfill_incomplete_channels_total", reason="forbidden") == 3
 
 
 async def test_actors_by_pattern(house: House) -> None:
@@ -105,6 +117,8 @@ async def test_rest_interactions_pool_and_service(house: House) -> None:
     assert value(found, "alphapy_event_budget_limit") == 1000
     assert value(found, "alphapy_dead_letters_parked_total") == 0
     assert value(found, "alphapy_dead_letters_stored") == 0
+    assert value(found, "alphapy_log_behind", shard="0") == 4
+    assert value(found, "alphapy_log_open", shard="0") == 2
     assert value(found, "alphapy_router_misjudged_total", feature="greeter") == 6
     assert value(found, "alphapy_dead_letters_dropped_total") == 0
     assert value(found, "alphapy_guilds") == 3
@@ -117,3 +131,13 @@ def test_buckets_are_cumulative() -> None:
     found = buckets(HistogramSnapshot(BOUNDS, counts, 1.0))
     assert found[:3] == [("0.0005", 0.0), ("0.001", 1.0), ("0.0025", 3.0)]
     assert found[-1] == ("+Inf", float(sum(counts)))
+
+
+async def test_the_operators_page_names_only_figures_that_exist(house: House) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    families = await scraped(house)
+    named = set(re.findall(r"\balphapy_[a-z_]+\b", page))
+    assert len(named) > 10
+    for name in named:
+        family = families[name.removesuffix("_total")]
+        assert (family.type == "counter") is name.endswith("_total"), name

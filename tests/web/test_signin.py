@@ -149,7 +149,7 @@ async def test_somebody_who_is_no_owner_is_told_so(pool: Pool) -> None:
         answer = await browser.sign_in("margaret")
         assert answer.status_code == 403
         assert "For this bot&#39;s owners" in answer.text
-        assert "Sign in with Discord" in answer.text
+        assert "Sign in again" in answer.text
         assert "alphapy_console" not in http.cookies
         assert await browser.status() == 303
 

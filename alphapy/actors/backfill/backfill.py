@@ -23,10 +23,12 @@ import attrs
 import trio
 
 from alphapy.actors.backfill.gaps import Gap, Phase
+from alphapy.actors.backfill.messages import BackfillStatistics
 from alphapy.actors.backfill.reading import CHANNELS_PER_GUILD, Found, Reader
 from alphapy.actors.backfill.telling import Complaints
 from alphapy.actors.feature import GatewayEvent, guild_actor
 from alphapy.actors.kernel.bus import Delivery
+from alphapy.actors.kernel.containment import Failure, contain_sync
 from alphapy.actors.kernel.waypoints import Unwatched, Waypoint, Waypoints
 from alphapy.gateway.models.guild import WRITTEN_IN, ChannelType, Permissions
 from alphapy.pure import backfill as rules
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from alphapy.actors.settings.snapshot import SettingsReader
     from alphapy.gateway.events import MessageCreate
     from alphapy.gateway.guilds import CachedGuild, GuildCache
+    from alphapy.gateway.models.guild import Channel
     from alphapy.pure.clock import Clock
     from alphapy.pure.ids import GuildId
 
@@ -71,35 +74,6 @@ class Keeper(Protocol):
     def closed(self, guild_id: GuildId) -> None:
         """What this guild missed is dealt with, or given up."""
         ...
-
-
-@attrs.frozen(kw_only=True)
-class BackfillStatistics:
-    """The gaps at this moment, and counts since the start."""
-
-    awaited: int
-    """Guilds that are not there yet."""
-    waiting: int
-    reading: int
-    telling: int
-    """Guilds whose messages are told, and not dealt with yet."""
-    held: int
-    """Events that wait behind what was missed."""
-    opened: int
-    closed: int
-    unchanged: int
-    """Closed gaps of guilds in which nothing was written."""
-    pages: int
-    messages: int
-    """Messages that were read back and told to somebody."""
-    overdue: int
-    """Guilds that went live before everything was read."""
-    forbidden: int
-    """Channels that the bot was not allowed to read."""
-    failed: int
-    """Channels of which something could not be read."""
-    cut: int
-    """Channels of which more was missed than is read."""
 
 
 @attrs.define
@@ -205,6 +179,8 @@ class Backfill:
         gap = self._gaps.get(guild_id)
         if gap is not None and gap.phase is Phase.AWAITED:
             gap.phase, gap.due = Phase.WAITING, trio.current_time() + WITHIN
+            guild = self._guilds.get(guild_id)
+            gap.newest = max((channel.last_message_id or 0 for channel in _places(guild)), default=0)
             self._queue.append((gap, gap.label))
             self._arrived.unpark()
 
@@ -301,9 +277,7 @@ class Backfill:
 
     def _rooms(self, guild: CachedGuild) -> Iterator[rules.Room]:
         now = self._clock.now()
-        for channel in (*guild.channels.values(), *(guild.threads or {}).values()):
-            if channel.type not in WRITTEN_IN:
-                continue
+        for channel in _places(guild):
             mine = self._guilds.my_permissions(guild.id, channel.id, now=now) or Permissions(0)
             seen = Permissions.VIEW_CHANNEL
             if channel.type in (ChannelType.VOICE, ChannelType.STAGE):
@@ -320,7 +294,7 @@ class Backfill:
     def _hand_over(self, gap: Gap, found: Found) -> None:
         """Tell every feature what it missed, then what is held for it."""
         gap.phase = Phase.TOLD
-        end = rules.ending(gap.first_live)
+        end = rules.ending(gap.first_live, gap.newest)
         read = sorted({message.id: message for message in found.messages}.values(), key=lambda m: m.id)
         told: dict[str, list[MessageCreate]] = {}
         if read:
@@ -330,13 +304,16 @@ class Backfill:
                     for message in read
                     if after < message.id
                     and (end is None or message.id <= end)
-                    and subscription.wants(message)
+                    and _is_wanted(subscription, message)
                 ]
         gap.left = {name for name, messages in told.items() if messages}
         for name in list(gap.held):
             self._counts.messages += len(told.get(name, ()))
             if not self._tell_all(gap, name, deque(self._events(gap, told.get(name, ())))):
-                log.info("a gap is told when there is room", extra={"event": "backfill_waits"})
+                log.info(
+                    "an actor is told what it missed when it has room",
+                    extra={"event": "backfill_waits", "guild_id": gap.guild_id, "feature": name},
+                )
         self._close_if_done(gap)
 
     def _events(self, gap: Gap, messages: Sequence[MessageCreate]) -> Iterator[GatewayEvent]:
@@ -423,6 +400,20 @@ class Backfill:
                 "cut": found.cut,
             },
         )
+
+
+def _places(guild: CachedGuild | None) -> Iterator[Channel]:
+    """Where members of a guild write."""
+    if guild is not None:
+        for channel in (*guild.channels.values(), *(guild.threads or {}).values()):
+            if channel.type in WRITTEN_IN:
+                yield channel
+
+
+def _is_wanted(subscription: Subscription, message: MessageCreate) -> bool:
+    """What the subscription's test says; one that fails spares its actor nothing, as with live events."""
+    outcome = contain_sync(subscription.wants, message)
+    return True if isinstance(outcome, Failure) else outcome
 
 
 _HELD_UP = frozenset({Delivery.FULL, Delivery.STOPPED})

@@ -41,6 +41,8 @@ class Gap:
     session_id: str
     since: int
     label: str
+    newest: int = 0
+    """The newest message when the guild arrived."""
     phase: Phase = Phase.AWAITED
     due: float = math.inf
     """When it is given up, on Trio's clock."""

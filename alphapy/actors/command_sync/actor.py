@@ -22,6 +22,7 @@ import trio
 from typing_extensions import override
 
 from alphapy.actors.command_sync.messages import (
+    CountRecords,
     NextGuilds,
     RegisterAtStart,
     SweepTick,
@@ -130,6 +131,8 @@ class CommandSync(Actor):
                 return await self._at_start()
             case SyncByHand():
                 return await self._by_hand(message)
+            case CountRecords():
+                return len(self._records)
             case SyncGuilds():
                 self._batches.append(
                     _Batch(

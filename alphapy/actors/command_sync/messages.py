@@ -49,6 +49,11 @@ class RegisterAtStart(Request[SyncResult]):
     """Register the global commands if they are not the ones that Discord knows; no cooldown holds."""
 
 
+@attrs.frozen
+class CountRecords(Request[int]):
+    """How many scopes have a record, and maybe a cooldown, at hand."""
+
+
 @attrs.frozen(kw_only=True)
 class SyncByHand(Request[SyncResult]):
     """Register a guild's commands, or the global ones for None, even if nothing has changed.

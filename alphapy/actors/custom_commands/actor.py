@@ -181,9 +181,14 @@ class CustomCommandsActor(Actor):
             await self._on_events(events)
 
     async def _change(self, write: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Write, then read everything again before the caller hears of it, so that they agree."""
-        outcome = await self._pool.run(FEATURE, write)
-        await self._read()
+        """Write and read everything again, at once, before the caller hears of it, so that they agree."""
+
+        async def work(tx: Transaction) -> tuple[T, list[CustomCommand]]:
+            return await write(tx), await storage.load(tx, self._guild_id)
+
+        outcome, commands = await self._pool.run(FEATURE, work)
+        self._uses_are_old = False
+        self._take(commands)
         return outcome
 
     async def _add(self, asked: AddCommand) -> CustomCommand | storage.NotAdded:

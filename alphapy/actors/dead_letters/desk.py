@@ -38,6 +38,11 @@ log = logging.getLogger("alphapy.actors.dead_letters")
 REPLAY_WITHIN: Final = 7.0
 """Seconds that an operator waits to learn what became of a replay: less than a request may take."""
 
+AT_ONCE: Final = 500
+"""Letters that are replayed by one request at the most."""
+
+_PASSED_OVER: Final = frozenset({Replay.GONE, Replay.UNREADABLE})
+
 _FAILURES: Final[Mapping[Reason, Replay]] = {
     Reason.TIMED_OUT: Replay.SLOW,
     Reason.CRASHED: Replay.CRASHED,
@@ -131,6 +136,25 @@ class DeadLetterDesk:
         # Where its actor did nothing about it, or is not a durable one, the letter is still there.
         await self._pool.run(COMPONENT, lambda tx: deadletters.discard(tx, number), idempotent=True)
         return Replay.DONE
+
+    async def replay_all(self, address: str) -> tuple[int, Replay]:
+        """Replay an actor's letters, the oldest first, while they succeed and there is time.
+
+        Returns how many succeeded, and DONE, or what became of the one at which it stopped.
+        """
+        deadline, done = trio.current_time() + REPLAY_WITHIN, 0
+        numbers = await self._pool.run(
+            COMPONENT, lambda tx: deadletters.oldest(tx, AT_ONCE, address=address), idempotent=True
+        )
+        for number in numbers:
+            outcome = await self.replay(number)
+            if outcome is Replay.DONE:
+                done += 1
+            elif outcome not in _PASSED_OVER:
+                return done, outcome
+            if trio.current_time() >= deadline:
+                return done, Replay.SLOW
+        return done, Replay.DONE
 
     async def discard(self, number: int) -> bool:
         """Throw a letter away; False where it was gone already."""

@@ -3,7 +3,8 @@
 Failure modes. A crash (of ``handle``, ``load``, ``flush``, the factory or a child task) ends the
 incarnation and nothing else; what it had in hand goes back to the front, the culprit once, then to the dead
 letters; the verdict of :class:`Supervision` says how long to wait. During an outage the cell waits and
-counts no restart. A failed actor keeps its mailbox, refuses asks and is tried again at the ceiling. When
+counts no restart. A failed actor keeps its mailbox, refuses asks and is tried again at the ceiling; once it
+has failed for long, the events that wait for it are parked, so that the log can go on without it. When
 the cell ends, whoever still waits for an answer gets STOPPED and every place of the budget goes back.
 """
 
@@ -74,6 +75,7 @@ class Cell:
         "_deadlines",
         "_departed",
         "_done",
+        "_failed_since",
         "_life",
         "_outages",
         "_renewal",
@@ -99,6 +101,7 @@ class Cell:
         self._life: Incarnation | None = None
         self._renewal: Renewal | None = None
         self._outages = 0
+        self._failed_since: float | None = None
         self._deadlines: Deadlines | None = None
         self._departed = False
         self._done: trio.Event | None = None
@@ -265,20 +268,46 @@ class Cell:
                 "error": summary(error),
             },
         )
-        self.house.dead_letters.put_nowait(
-            DeadLetter(
-                address=self.address,
-                lane=life.lane,
-                message=envelope.message,
-                error=summary(error),
-                traceback=full_text(error),
-                attempts=attempts,
-            )
-        )
+        self._park(envelope, life.lane, error, summary(error), attempts)
         if envelope.asked is not None:
             envelope.asked.settle(Unanswered(Reason.CRASHED, summary(error)))
         self.settle_done((envelope,))
         return True
+
+    def _park(self, envelope: Envelope, lane: Lane, error: Exception, text: str, attempts: int) -> None:
+        letter = DeadLetter(
+            address=self.address,
+            lane=lane,
+            message=envelope.message,
+            error=text,
+            traceback=full_text(error),
+            attempts=attempts,
+        )
+        self.house.dead_letters.put_nowait(letter)
+
+    def _park_after_all(self, error: Exception, now: float) -> None:
+        """Where this actor has failed for long, park the events that wait: the log goes on without it."""
+        if self._failed_since is None:
+            self._failed_since = now
+        if now - self._failed_since < self.spec.park_after:
+            return
+        events = self.mailbox.take_events(self.house.dead_letters.room)
+        if not events:
+            return
+        self.counters.parked += len(events)
+        log.error(
+            "an actor stays failed, and the events that waited for it are parked",
+            extra={
+                "event": "events_parked",
+                "actor": str(self.address),
+                "events": len(events),
+                "failed_seconds": round(now - self._failed_since),
+            },
+        )
+        text = f"its actor has failed: {summary(error)}"
+        for envelope in events:
+            self._park(envelope, Lane.NORMAL, error, text, 0)
+        self.settle_done(events)
 
     def _judge(self, life: Incarnation, crash: Exception) -> float | None:
         """Seconds to wait before the next life; None: there will be none."""
@@ -296,6 +325,8 @@ class Cell:
         if counters.in_a_row == UNHEALTHY_AFTER:
             self.house.sicken(self.address, crash)
         lived = 0.0 if life.loaded_at is None else now - life.loaded_at
+        if lived >= self.spec.within:
+            self._failed_since = None
         if self._supervision is None:
             self._supervision = Supervision(self.spec)
         verdict, pause = self._supervision.crashed(now, lived=lived, rng=self.house.rng)
@@ -320,6 +351,9 @@ class Cell:
             return None
         if verdict is Verdict.FAIL:
             self._disappoint()
+            self._park_after_all(crash, now)
+        else:
+            self._failed_since = None
         self._show(ActorState.FAILED if verdict is Verdict.FAIL else ActorState.BACKING_OFF)
         return pause
 

@@ -94,6 +94,11 @@ class DeadLetters:
         self._failures = 0
         self._lost = 0
 
+    @property
+    def room(self) -> int:
+        """How many letters can be taken without giving one up."""
+        return max(0, self._limit - len(self._letters))
+
     def put_nowait(self, letter: DeadLetter) -> None:
         """Take a letter; gives up the oldest one when too many wait."""
         self._sink.expect(letter)

@@ -110,6 +110,21 @@ class _Queue:
         self._taken -= len(run)
         self._marks.insert(0, (self._taken, self._run_since))
 
+    def take_events(self, limit: int) -> list[Envelope]:
+        """The oldest events, at most ``limit`` of them, whatever stands between them."""
+        if not self.items:
+            return []
+        everything, self.items = list(self.items), ()
+        self.exempt = 0
+        self._note_taken(len(everything))
+        events: list[Envelope] = []
+        rest: list[Envelope] = []
+        for envelope in everything:
+            (events if envelope.is_event and len(events) < limit else rest).append(envelope)
+        if rest:
+            self.put_back(rest)
+        return events
+
     def oldest_since(self) -> float | None:
         """When the oldest message came, or somewhat earlier; None for an empty lane."""
         return self._marks[0][1] if self.items else None
@@ -188,6 +203,10 @@ class Mailbox:
         """Return to the front, in order, what was taken and not done."""
         if run:
             self._queue(lane).put_back(run)
+
+    def take_events(self, limit: int) -> list[Envelope]:
+        """Take out the oldest gateway events that wait, at most ``limit`` of them."""
+        return self._normal.take_events(limit)
 
     def depth(self, lane: Lane) -> int:
         """How many messages wait on a lane."""

@@ -44,6 +44,10 @@ class ChildSpec:
     """The wait before a restart, by the number of recent ones; a failed actor is tried again at the
     ceiling.
     """
+    park_after: float = attrs.field(default=300.0, validator=_positive_seconds)
+    """Seconds that an actor stays failed before the events that wait for it become dead letters, so that
+    the log goes on without it.
+    """
     outage: Backoff = Backoff(initial=0.25, ceiling=5.0)  # noqa: RUF009 -- frozen
     """The wait before a message that met an outage is repeated."""
     children: int = attrs.field(default=64, validator=_positive)

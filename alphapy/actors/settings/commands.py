@@ -59,7 +59,9 @@ class SettingsCommands:
             guild_only=True,
             default_member_permissions=ADMINISTRATOR,
             children=(
-                Command(name="show", description="Show these settings", handler=self._show_system),
+                Command(
+                    name="show", description="Show these settings", handler=self._show_system, changes=False
+                ),
                 self._channel_setter("set_log_channel", "log_channel_id", "Where changes are logged"),
                 self._channel_setter("set_rules_channel", "rules_channel_id", "Where the rules are kept"),
                 Command(
@@ -88,7 +90,12 @@ class SettingsCommands:
             guild_only=True,
             default_member_permissions=ADMINISTRATOR,
             children=(
-                Command(name="scopes", description="List the areas that have settings", handler=self._scopes),
+                Command(
+                    name="scopes",
+                    description="List the areas that have settings",
+                    handler=self._scopes,
+                    changes=False,
+                ),
             ),
         )
         return (system, config)

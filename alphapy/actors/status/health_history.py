@@ -17,7 +17,7 @@ import attrs
 import psycopg
 from typing_extensions import override
 
-from alphapy.actors.kernel.actor import Actor, Context
+from alphapy.actors.kernel.actor import Actor, Context, Unavailable
 from alphapy.actors.status.messages import KeepHistory, PruneTick, RecordHealth, StoreTick
 from alphapy.storage import health
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable, StorageError
@@ -98,7 +98,8 @@ class HealthHistory(Actor):
 
     @override
     async def flush(self) -> None:
-        await self._store()
+        if not await self._store():
+            raise Unavailable("the health history cannot be stored at the moment")
 
     def _enqueue(self, row: health.HealthRow) -> None:
         if len(self._queue) >= CAPACITY:

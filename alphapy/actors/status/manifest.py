@@ -10,6 +10,7 @@ from alphapy.actors.status.commands import StatusCommands
 from alphapy.actors.status.health_history import CAPACITY as HISTORY_CAPACITY
 from alphapy.actors.status.health_history import HealthHistory
 from alphapy.actors.status.messages import HEALTH_HISTORY, TRACKER, KeepHistory
+from alphapy.actors.status.release import ReleaseCommand
 from alphapy.actors.status.tracker import CAPACITY, CommandTracker
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def build(wiring: Wiring) -> Feature:
     return Feature(
         name="status",
         category=Category("Status & Info", "📊"),
-        commands=commands.commands(),
+        commands=(*commands.commands(), ReleaseCommand(wiring).command()),
         components=(commands.paging,),
         actors=(
             ActorDef(TRACKER.pattern, ChildSpec(factory=tracker, mailbox=CAPACITY, idle_after=None)),

@@ -18,7 +18,7 @@ import psycopg
 import trio
 from typing_extensions import override
 
-from alphapy.actors.kernel.actor import Actor, Context
+from alphapy.actors.kernel.actor import Actor, Context, Unavailable
 from alphapy.actors.status.messages import CountQueued, FlushTick, FlushTracker
 from alphapy.gateway.invocation import Outcome
 from alphapy.pure.text import well_formed
@@ -76,7 +76,8 @@ class CommandTracker(Actor):
 
     @override
     async def flush(self) -> None:
-        await self._store()
+        if not await self._store():
+            raise Unavailable("the entries of the command tracker cannot be stored at the moment")
 
     def _enqueue(self, outcome: Outcome) -> None:
         if len(self._queue) >= CAPACITY:

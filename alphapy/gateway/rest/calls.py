@@ -198,11 +198,12 @@ class DiscordCalls:
             Call(target, json=message.to_edit_json(), files=message.files, priority=Priority.INTERACTION)
         )
 
-    async def is_thinking(self, application_id: ApplicationId, token: str) -> bool:
-        """Whether the first answer to an interaction is a promise that is not kept yet."""
+    async def promise(self, application_id: ApplicationId, token: str) -> int | None:
+        """The flags of the first answer to an interaction where it is a promise not kept yet; else None."""
         target = routes.GET_ORIGINAL.to(webhook_id=application_id, webhook_token=token)
         body = await self._client.request(Call(target, priority=Priority.INTERACTION))
-        return bool(_decode(target, body, Message, strict=False).flags & LOADING)
+        flags = _decode(target, body, Message, strict=False).flags
+        return flags if flags & LOADING else None
 
     async def follow_up(
         self, application_id: ApplicationId, token: str, message: OutgoingMessage

@@ -33,11 +33,11 @@ _OF_UNKNOWN_GUILD = "gdpr_acceptance"
 
 def add_column(
     connection: psycopg.Connection[Any], table: str, name: str, column: Column, *, legacy_guild: int
-) -> None:
-    """Add a column that the table does not have."""
+) -> int:
+    """Add a column that the table does not have; how many rows got the value for "unknown"."""
     if column.default == SERIAL:
         _run(connection, f"ALTER TABLE {quoted(table)} ADD COLUMN {column_definition(name, column)}")
-        return
+        return 0
     constant = column.default is not None and column.default not in _MOMENTS
     first = f" DEFAULT {column.default}" if constant else ""
     _run(connection, f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {column.type}{first}")
@@ -46,22 +46,26 @@ def add_column(
             connection,
             f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} SET DEFAULT {column.default}",
         )
-    if column.required:
-        require(connection, table, name, column, legacy_guild=legacy_guild)
+    if not column.required:
+        return 0
+    return require(connection, table, name, column, legacy_guild=legacy_guild)
 
 
 def require(
     connection: psycopg.Connection[Any], table: str, name: str, column: Column, *, legacy_guild: int
-) -> None:
-    """Make a column refuse NULL, after giving the rows that have NULL the value for "unknown"."""
-    value = _filler(table, name, column, legacy_guild)
+) -> int:
+    """Make a column refuse NULL; rows that have NULL get the value for "unknown". Returns how many had."""
+    value = filler(table, name, column, legacy_guild)
+    filled = 0
     if value is not None:
         target = quoted(name)
-        _run(connection, f"UPDATE {quoted(table)} SET {target} = {value} WHERE {target} IS NULL")  # noqa: S608 - quoted
+        filled = _run(connection, f"UPDATE {quoted(table)} SET {target} = {value} WHERE {target} IS NULL")  # noqa: S608 - quoted
     _run(connection, f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} SET NOT NULL")
+    return filled
 
 
-def _filler(table: str, name: str, column: Column, legacy_guild: int) -> str | None:
+def filler(table: str, name: str, column: Column, legacy_guild: int) -> str | None:
+    """What stands for "unknown" in a column that refuses NULL, as SQL; None where nothing can."""
     if name == "guild_id":
         return "0" if table == _OF_UNKNOWN_GUILD else str(legacy_guild)
     if column.default is not None and column.default not in _MOMENTS:
@@ -69,5 +73,5 @@ def _filler(table: str, name: str, column: Column, legacy_guild: int) -> str | N
     return _UNKNOWN.get(column.type)
 
 
-def _run(connection: psycopg.Connection[Any], statement: str) -> None:
-    connection.execute(statement.encode())
+def _run(connection: psycopg.Connection[Any], statement: str) -> int:
+    return connection.execute(statement.encode()).rowcount

@@ -15,6 +15,7 @@ from alphapy.storage.evolution import ddl, keys
 from alphapy.storage.evolution.columns import require
 from alphapy.storage.evolution.ddl import quoted
 from alphapy.storage.evolution.frozen import TABLES
+from alphapy.storage.evolution.notes import Note
 from alphapy.storage.evolution.premium import keep_newest_active
 
 if TYPE_CHECKING:
@@ -46,14 +47,14 @@ def converge(steps: Steps) -> None:
         else:
             steps.create_table(table)
     between = live.read(steps.connection)
+    keys.converge_all(steps, between)
     for table in TABLES.values():
-        keys.converge(steps, table, between[table.name])
         _loosen_unknown_columns(steps, table, between[table.name])
         if table.row_security and not between[table.name].row_security:
             steps.execute(ddl.enable_row_security(table.name))
     _indexes(steps)
     for name in before.keys() & TABLES.keys():
-        _catch_up_sequences(steps, TABLES[name])
+        catch_up_sequences(steps, TABLES[name])
 
 
 def _convert_known_shapes(steps: Steps) -> None:
@@ -61,9 +62,12 @@ def _convert_known_shapes(steps: Steps) -> None:
         _rename(steps, "faq_search_logs", old, new)
     if steps.has("gdpr_acceptance", "timestamp"):
         # Consent times are never invented: unknown is the epoch, although the default is now().
-        steps.execute(
+        found = steps.execute(
             "UPDATE gdpr_acceptance SET timestamp = '1970-01-01 00:00:00' WHERE timestamp IS NULL",
         )
+        if found:
+            text = f"timestamp of {found:,} rows: none → 1970-01-01 00:00:00, which stands for unknown"
+            steps.note(Note(table="gdpr_acceptance", columns=("timestamp",), text=text))
     copy_scheduled_time(steps)
     drop_ip_address(steps)
 
@@ -74,20 +78,25 @@ def _rename(steps: Steps, table: str, old: str, new: str) -> None:
     if not steps.has(table, new):
         steps.rename_column(table, old, new)
         return
-    steps.execute(
+    found = steps.execute(
         f"UPDATE {quoted(table)} SET {quoted(new)} = {quoted(old)}"  # noqa: S608 - names of this module
         f" WHERE {quoted(new)} IS NULL AND {quoted(old)} IS NOT NULL"
     )
+    if found:
+        steps.note(Note(table=table, columns=(new,), text=f"{old} of {found:,} rows is copied to {new}"))
 
 
 def copy_scheduled_time(steps: Steps) -> None:
     """Reminders of an old shape: their moment moves to ``event_time``; the old column stays."""
     if steps.has("reminders", "scheduled_time"):
         steps.add_columns(TABLES["reminders"], "event_time")
-        steps.execute(
+        found = steps.execute(
             "UPDATE reminders SET event_time = scheduled_time"
             " WHERE event_time IS NULL AND scheduled_time IS NOT NULL"
         )
+        if found:
+            text = f"scheduled_time of {found:,} rows is copied to event_time"
+            steps.note(Note(table="reminders", columns=("event_time",), text=text))
 
 
 def drop_ip_address(steps: Steps) -> None:
@@ -97,6 +106,8 @@ def drop_ip_address(steps: Steps) -> None:
         if row is not None and row[0]:
             _log.warning("dropping terms_acceptance.ip_address with the %d addresses it holds", row[0])
         steps.execute("ALTER TABLE terms_acceptance DROP COLUMN ip_address")
+        text = f"✂ ip_address is dropped, with the {row[0] if row else 0:,} addresses it held"
+        steps.note(Note(table="terms_acceptance", dropped="ip_address", text=text))
 
 
 def _columns(steps: Steps, table: Table, found: Table) -> None:
@@ -114,11 +125,12 @@ def _alter_column(steps: Steps, table: Table, name: str, found: Column) -> None:
     if found.type != wanted.type:
         if found.default not in {None, SERIAL, "identity"}:
             steps.execute(f"{alter} DROP DEFAULT")
-        steps.execute(f"{alter} TYPE {wanted.type} USING {_conversion(name, found.type, wanted.type)}")
+        steps.execute(f"{alter} TYPE {wanted.type} USING {conversion(name, found.type, wanted.type)}")
     if found.default != wanted.default or found.type != wanted.type:
         _set_default(steps, table.name, name, wanted, alter)
     if wanted.required and not found.required:
-        require(steps.connection, table.name, name, wanted, legacy_guild=steps.legacy_guild)
+        filled = require(steps.connection, table.name, name, wanted, legacy_guild=steps.legacy_guild)
+        steps.note_filled(table.name, name, wanted, filled)
     if found.required and not wanted.required:
         steps.execute(f"{alter} DROP NOT NULL")
 
@@ -135,7 +147,7 @@ def _set_default(steps: Steps, table: str, name: str, wanted: Column, alter: str
         steps.execute(f"{alter} SET DEFAULT {wanted.default}")
 
 
-def _conversion(name: str, found: str, wanted: str) -> str:
+def conversion(name: str, found: str, wanted: str) -> str:
     """The expression that turns a stored value into the wanted type; stamps without a zone hold UTC."""
     if found == "timestamp without time zone" and wanted == "timestamp with time zone":
         return f"{quoted(name)} AT TIME ZONE 'UTC'"
@@ -164,19 +176,24 @@ def _indexes(steps: Steps) -> None:
             if index.name in found:
                 steps.drop_indexes(index.name)
             if index.name == _ONE_ACTIVE:
-                keep_newest_active(steps.connection)
+                keep_newest_active(steps)
             steps.execute(ddl.create_index(table.name, index))
 
 
-def _catch_up_sequences(steps: Steps, table: Table) -> None:
+def catch_up_sequences(steps: Steps, table: Table) -> None:
+    """Let a table's sequences continue above its highest numbers; a restored dump leaves them behind."""
     for name, column in table.columns.items():
-        if column.default != SERIAL:
+        if column.default != SERIAL or not steps.has(table.name, name):
             continue
         row = steps.connection.execute(_SEQUENCE, (table.name, name)).fetchone()
-        if row is not None:
-            steps.execute(
+        if row is not None and row[0] is not None:
+            raised = steps.execute(
                 "SELECT setval(%s::regclass, highest)"  # noqa: S608 - quoted names of the frozen schema
                 f" FROM (SELECT max({quoted(name)}) FROM {quoted(table.name)}) AS used (highest)"
                 " WHERE highest > coalesce(pg_sequence_last_value(%s::regclass), 0)",
                 (row[0], row[0]),
             )
+            if raised:
+                steps.note(
+                    Note(table=table.name, text=f"the numbers of {name} continue above the highest in use")
+                )

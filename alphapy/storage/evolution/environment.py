@@ -15,13 +15,10 @@ import sqlalchemy
 from sqlalchemy.pool import NullPool
 
 from alphapy.storage.evolution.errors import MigrationError
-from alphapy.storage.evolution.session import LOCK_TIMEOUT, connect
+from alphapy.storage.evolution.session import LOCK_KEY, LOCK_TIMEOUT, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-LOCK_KEY = int.from_bytes(b"alphapy")
-"""The advisory lock's key; every version uses the same."""
 
 LOCK_WAIT = 60.0
 """Seconds that a second migrator waits (spec/schema.md 8)."""

@@ -6,17 +6,39 @@ from typing import TYPE_CHECKING
 
 from alphapy.storage.evolution import ddl
 from alphapy.storage.evolution.ddl import listed, quoted
+from alphapy.storage.evolution.duplicates import renumber
 from alphapy.storage.evolution.errors import Refused, shown
+from alphapy.storage.evolution.frozen import TABLES
+from alphapy.storage.evolution.notes import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from alphapy.storage.catalog.model import ForeignKey, Index, Key, Table
     from alphapy.storage.evolution.steps import Steps
 
 
-def converge(steps: Steps, table: Table, found: Table) -> None:
-    """Make the keys of a live table what the schema says; refused when rows contradict them."""
+_TWO_COLUMNS = frozenset({"id", "guild_id"})
+"""The key that a one-time conversion to many guilds gave reminders and tickets."""
+
+
+def converge_all(steps: Steps, found: Mapping[str, Table]) -> None:
+    """Make the keys of every table what the schema says; refused with all that rows contradict.
+
+    A table whose keys are refused leaves out those that refer to it, so that the list is of causes only.
+    """
+    refused: dict[str, str] = {}
+    for table in TABLES.values():
+        if not refused.keys() & {key.target for key in table.foreign_keys}:
+            try:
+                _converge(steps, table, found[table.name])
+            except Refused as refusal:
+                refused[table.name] = str(refusal)
+    if refused:
+        raise Refused("\n".join(refused.values()))
+
+
+def _converge(steps: Steps, table: Table, found: Table) -> None:
     _primary_key(steps, table, found)
     for name in _narrower(table, found):
         steps.execute(f"ALTER TABLE {quoted(table.name)} DROP CONSTRAINT IF EXISTS {quoted(name)}")
@@ -35,7 +57,9 @@ def _primary_key(steps: Steps, table: Table, found: Table) -> None:
         if found.primary_key.columns == wanted.columns:
             _rename(steps, table.name, found.primary_key.name, wanted.name)
             return
-        _refuse_duplicates(steps, table, wanted)
+        if steps.renumber_duplicates and set(found.primary_key.columns) == _TWO_COLUMNS:
+            renumber(steps, table.name)
+        _refuse_duplicates(steps, table, wanted, found.primary_key)
         steps.execute(f"ALTER TABLE {quoted(table.name)} DROP CONSTRAINT {quoted(found.primary_key.name)}")
     else:
         _refuse_duplicates(steps, table, wanted)
@@ -83,7 +107,7 @@ def _rename(steps: Steps, table: str, old: str, new: str) -> None:
     steps.execute(f"ALTER TABLE {quoted(table)} RENAME CONSTRAINT {quoted(old)} TO {quoted(new)}")
 
 
-def _refuse_duplicates(steps: Steps, table: Table, key: Key) -> None:
+def _refuse_duplicates(steps: Steps, table: Table, key: Key, found_key: Key | None = None) -> None:
     columns = ", ".join(quoted(name) for name in key.columns)
     present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in key.columns)
     guilds = "array_agg(guild_id ORDER BY guild_id)" if steps.has(table.name, "guild_id") else "NULL"
@@ -93,9 +117,12 @@ def _refuse_duplicates(steps: Steps, table: Table, key: Key) -> None:
     ).fetchall()
     if rows:
         said = shown(f"{row[1:]}{f' in guilds {shown(row[0])}' if row[0] else ''}" for row in rows)
+        way_out = " Or have later rows numbered anew: `alphapy db adopt --renumber-duplicates`."
+        has_way_out = found_key is not None and set(found_key.columns) == _TWO_COLUMNS
         raise Refused(
             f"Refused: {table.name} shall have one row for each ({', '.join(key.columns)}), but has several"
             f" for: {said}. Decide which to keep, then run the migration again; nothing was changed."
+            f"{way_out if has_way_out else ''}"
         )
 
 
@@ -117,7 +144,12 @@ def _settle_orphans(steps: Steps, table: Table, wanted: ForeignKey) -> None:
         f" WHERE target.{listed(wanted.target_columns)[1:-1]} = {quoted(table.name)}.{column})"
     )
     if not table.columns[wanted.columns[0]].required:
-        steps.execute(f"UPDATE {quoted(table.name)} SET {column} = NULL WHERE {orphaned}")  # noqa: S608 - as above
+        freed = steps.execute(f"UPDATE {quoted(table.name)} SET {column} = NULL WHERE {orphaned}")  # noqa: S608 - as above
+        if freed:
+            text = (
+                f"{wanted.columns[0]} of {freed:,} rows named a row of {wanted.target} that is gone: → none"
+            )
+            steps.note(Note(table=table.name, columns=wanted.columns, text=text))
         return
     rows = steps.connection.execute(
         f"SELECT DISTINCT {column} FROM {quoted(table.name)} WHERE {orphaned}".encode()  # noqa: S608 - as above

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from alphapy.storage.evolution.notes import Note
 
 if TYPE_CHECKING:
-    import psycopg
+    from alphapy.storage.evolution.steps import Steps
 
 
-def keep_newest_active(connection: psycopg.Connection[Any]) -> int:
-    """Mark all but each user's newest active row ``cancelled``; returns how many were. No row is deleted."""
-    return connection.execute(
+def keep_newest_active(steps: Steps) -> None:
+    """Mark all but each user's newest active row ``cancelled``. No row is deleted."""
+    cancelled = steps.execute(
         """
         UPDATE premium_subs AS old SET status = 'cancelled'
         WHERE old.status = 'active' AND old.id <> (
@@ -19,4 +21,7 @@ def keep_newest_active(connection: psycopg.Connection[Any]) -> int:
             ORDER BY newest.created_at DESC NULLS LAST, newest.id DESC LIMIT 1
         )
         """
-    ).rowcount
+    )
+    if cancelled:
+        text = f"status of {cancelled:,} rows: active → cancelled; each user's newest stays active"
+        steps.note(Note(table="premium_subs", columns=("status",), text=text))

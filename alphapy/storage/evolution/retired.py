@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from psycopg.types.json import Jsonb
 
+from alphapy.storage.evolution.converge import catch_up_sequences
 from alphapy.storage.evolution.frozen import TABLES
+from alphapy.storage.evolution.notes import Note
 
 if TYPE_CHECKING:
     import psycopg
@@ -65,16 +67,26 @@ def _retire(steps: Steps, condition: str, parameters: tuple[str, ...]) -> None:
     steps.create("settings_history")
     for table in ("bot_settings", "settings_history"):
         steps.add_columns(TABLES[table], *TABLES[table].columns)
+    catch_up_sequences(steps, TABLES["settings_history"])
     rows = steps.connection.execute(
         f"DELETE FROM bot_settings WHERE {condition}"  # noqa: S608 - a text of this module
         " RETURNING guild_id, scope, key, value, value_type".encode(),
         parameters,
     ).fetchall()
+    carried = 0
     for guild_id, scope, key, value, value_type in rows:
         _record(steps.connection, guild_id, (scope, key, value_type), Jsonb(value), Jsonb(None), "deleted")
         successor = successor_of(scope, key, value)
-        if successor is not None:
-            _carry_over(steps.connection, guild_id, successor)
+        carried += successor is not None and _carry_over(steps.connection, guild_id, successor)
+    if rows:
+        _tell(steps, len(rows), carried)
+
+
+def _tell(steps: Steps, retired: int, carried: int) -> None:
+    text = f"{retired:,} retired settings are removed, {carried:,} of them carried over to their new keys"
+    steps.note(Note(table="bot_settings", text=text, deleted=retired, inserted=carried))
+    text = f"{retired + carried:,} rows record the settings that were retired and carried over"
+    steps.note(Note(table="settings_history", text=text, inserted=retired + carried))
 
 
 def successor_of(scope: str, key: str, value: object) -> _Successor | None:
@@ -115,7 +127,7 @@ def _minutes(value: object) -> int | None:
     return min(round(hours * 60), _MAX_OFFSET_MINUTES)
 
 
-def _carry_over(connection: psycopg.Connection[Any], guild_id: int, successor: _Successor) -> None:
+def _carry_over(connection: psycopg.Connection[Any], guild_id: int, successor: _Successor) -> bool:
     setting = (guild_id, successor.scope, successor.key)
     written = connection.execute(
         """
@@ -128,6 +140,7 @@ def _carry_over(connection: psycopg.Connection[Any], guild_id: int, successor: _
     if written:
         names = (successor.scope, successor.key, successor.value_type)
         _record(connection, guild_id, names, None, Jsonb(successor.value), "created")
+    return bool(written)
 
 
 def _record(

@@ -12,6 +12,9 @@ from alphapy.storage.evolution.errors import MigrationError
 
 CONNECT_SECONDS = 5
 
+LOCK_KEY = int.from_bytes(b"alphapy")
+"""The migration lock: an advisory lock's key; every version uses the same."""
+
 LOCK_TIMEOUT = b"SET lock_timeout = '10s'"
 """A revision that waits for a lock makes everyone else wait behind it, so it gives up soon."""
 

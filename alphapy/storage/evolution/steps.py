@@ -14,17 +14,18 @@ from alembic import op
 
 from alphapy.storage.catalog.notation import bare, without
 from alphapy.storage.evolution import ddl
-from alphapy.storage.evolution.columns import add_column
+from alphapy.storage.evolution.columns import add_column, filler
 from alphapy.storage.evolution.ddl import quoted
 from alphapy.storage.evolution.errors import MigrationError, Refused
 from alphapy.storage.evolution.frozen import TABLES
+from alphapy.storage.evolution.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import psycopg
 
-    from alphapy.storage.catalog.model import Table
+    from alphapy.storage.catalog.model import Column, Table
 
 _COLUMNS = """
     SELECT c.relname, array_agg(a.attname::text)
@@ -36,12 +37,15 @@ _COLUMNS = """
 
 def steps() -> Steps:
     """The steps of the revision that Alembic is running."""
-    context = op.get_context()
+    options = op.get_context().opts
     connection = cast("psycopg.Connection[Any]", op.get_bind().connection.driver_connection)
+    guild: int | None = options.get("legacy_guild")
     return Steps(
         connection,
-        legacy_guild=legacy_guild(os.environ),
-        allow_data_loss=bool(context.opts.get("allow_data_loss", False)),
+        legacy_guild=legacy_guild(os.environ) if guild is None else guild,
+        allow_data_loss=bool(options.get("allow_data_loss", False)),
+        renumber_duplicates=bool(options.get("renumber_duplicates", False)),
+        notes=options.get("notes"),
     )
 
 
@@ -57,11 +61,19 @@ class Steps:
     """One revision's work on the live database, inside its transaction."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], *, legacy_guild: int, allow_data_loss: bool = False
+        self,
+        connection: psycopg.Connection[Any],
+        *,
+        legacy_guild: int,
+        allow_data_loss: bool = False,
+        renumber_duplicates: bool = False,
+        notes: list[Note] | None = None,
     ) -> None:
         self.connection = connection
         self.legacy_guild = legacy_guild
+        self.renumber_duplicates = renumber_duplicates
         self._allow_data_loss = allow_data_loss
+        self._notes = notes
         self._columns: dict[str, set[str]] = {
             name: set(found) for name, found in connection.execute(_COLUMNS)
         }
@@ -73,6 +85,17 @@ class Steps:
     def execute(self, statement: str, parameters: tuple[object, ...] = ()) -> int:
         """Run a statement; returns the number of rows it touched."""
         return self.connection.execute(statement.encode(), parameters or None).rowcount
+
+    def note(self, note: Note) -> None:
+        """Tell whoever reports on the migration what happened to rows."""
+        if self._notes is not None:
+            self._notes.append(note)
+
+    def note_filled(self, table: str, name: str, column: Column, count: int) -> None:
+        """Tell that rows without a value got the one that stands for "unknown"."""
+        if count:
+            value = filler(table, name, column, self.legacy_guild)
+            self.note(Note(table=table, columns=(name,), text=f"{name} of {count:,} rows: none → {value}"))
 
     # Upgrades.
 
@@ -91,15 +114,16 @@ class Steps:
         """Add columns of a table where the table has none of that name."""
         for name in names:
             if self.has(table.name) and not self.has(table.name, name):
-                add_column(
-                    self.connection, table.name, name, table.columns[name], legacy_guild=self.legacy_guild
-                )
+                column = table.columns[name]
+                filled = add_column(self.connection, table.name, name, column, legacy_guild=self.legacy_guild)
+                self.note_filled(table.name, name, column, filled)
                 self._columns[table.name].add(name)
 
     def rename_column(self, table: str, old: str, new: str) -> None:
         """Rename a column that is there to a name that is free."""
         self.execute(f"ALTER TABLE {quoted(table)} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
         self._columns[table] = self._columns[table] - {old} | {new}
+        self.note(Note(table=table, renamed=(old, new), text=f"{old} is called {new} now"))
 
     def create_indexes(self, *names: str) -> None:
         """Create indexes of the frozen schema, adding first the columns they need (5.2, pre-flight)."""

@@ -11,13 +11,16 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
+import psycopg
 
 from alphapy.pure.ids import UserId, parse_snowflake
 from alphapy.storage import links
+from alphapy.storage.errors import StorageError
 from alphapy.storage.pool import Pool
 from alphapy.web.auth import rules, service_key
 from alphapy.web.auth.admins import AdminDesk, Standing
 from alphapy.web.auth.caller import Access, Caller
+from alphapy.web.auth.identity import IdentityCounts
 from alphapy.web.auth.operators import OperatorDoor, guard
 from alphapy.web.auth.rules import Evidence, Key, Named, Verdict
 from alphapy.web.auth.service_key import ServiceKey
@@ -86,6 +89,7 @@ class Authenticator:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.identity = IdentityCounts()
 
     def is_service(self, request: Credentials) -> bool:
         """Whether the request holds the service key."""
@@ -161,12 +165,18 @@ class Authenticator:
         return Caller(access=access, subject=subject)
 
     async def _linked(self, subject: UUID) -> UserId:
-        async with self._desk.pool.transaction(COMPONENT, read_only=True) as tx:
-            found = await links.discord_id_of(tx, subject)
+        try:
+            async with self._desk.pool.transaction(COMPONENT, read_only=True) as tx:
+                found = await links.discord_id_of(tx, subject)
+        except (StorageError, psycopg.Error):
+            self.identity.unread += 1
+            raise
         if found is None:
+            self.identity.unlinked += 1
             raise ApiError(
                 403, "not_linked", "No Discord account is linked to this account. Use /link in Discord."
             )
+        self.identity.linked += 1
         return found
 
     async def _check_admin(self, caller: Caller, guild_id: GuildId | None) -> None:

@@ -55,7 +55,7 @@ def _service(moment: Moment) -> Iterator[Notice]:
         yield Notice(Level.BAD, f"The database does not answer ({what}). Work is kept and waits for it.")
     elif not moment.database.schema_current:
         yield Notice(
-            Level.BAD, "The database's schema is not the one this version needs. Run alphapy db current."
+            Level.BAD, "The database's schema is not the one this version needs. Run alphapy db status."
         )
     if not moment.settings_loaded:
         yield Notice(Level.WARN, "The settings are not loaded yet.")
@@ -79,6 +79,23 @@ def _gateway(moment: Moment) -> Iterator[Notice]:
             )
     if moment.shards and moment.guilds_arriving:
         yield Notice(Level.WARN, "Guilds are still arriving from Discord.")
+    yield from _backfill(moment)
+
+
+def _backfill(moment: Moment) -> Iterator[Notice]:
+    backfill = moment.backfill
+    if backfill.waiting or backfill.reading:
+        guilds = words.counted(backfill.waiting + backfill.reading, "guild reads", "guilds read")
+        yield Notice(Level.WARN, f"{guilds} back what Discord did not send between two sessions.")
+    if backfill.overdue:
+        guilds = words.counted(backfill.overdue, "guild went", "guilds went")
+        yield Notice(
+            Level.WARN, f"{guilds} live before everything that was missed could be read back; see the log."
+        )
+    incomplete = backfill.failed + backfill.cut
+    if incomplete:
+        channels = words.counted(incomplete, "channel was", "channels were")
+        yield Notice(Level.WARN, f"{channels} not read back to the end after a lost session; see the log.")
 
 
 def _actors(moment: Moment) -> Iterator[Notice]:
@@ -91,6 +108,10 @@ def _actors(moment: Moment) -> Iterator[Notice]:
                 Level.WARN, f"A message to {kind.pattern} has waited for {words.span(kind.oldest_seconds)}."
             )
     for health in moment.survey.worst:
+        if health.state is ActorState.FAILED:
+            why = f": {health.last_error}" if health.last_error else "."
+            waiting = words.counted(health.events, "event waits", "events wait")
+            yield Notice(Level.BAD, f"{health.address} has failed, and {waiting} for it{why}")
         if health.state is ActorState.BACKING_OFF:
             why = f": {health.last_error}" if health.last_error else "."
             yield Notice(Level.WARN, f"{health.address} is backing off{why}")

@@ -18,12 +18,14 @@ from alphapy.web.console.door import visitor_session
 from alphapy.web.encoding import query_text, whole_number
 from alphapy.web.forms import refuse_other_sites
 from alphapy.web.letters import (
+    ALL_TOLD,
     TOLD,
     LetterList,
     discard_letter,
     discard_letters,
     list_letters,
     replay_letter,
+    replay_letters,
 )
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ class LetterPages:
             told, number = await self._do(form)
         except StorageError:
             told, number = "away", 0
-        back = {"told": told, "number": number, "address": form.get("filter", "")[:MAX_ADDRESS]}
+        back = {"told": told, "number": str(number), "address": form.get("filter", "")[:MAX_ADDRESS]}
         return redirect(f"{PATH}?{urlencode({name: value for name, value in back.items() if value})}", 303)
 
     async def _do(self, form: MultiDict[str, str]) -> tuple[str, int]:
@@ -90,6 +92,9 @@ class LetterPages:
             return (await replay_letter(desk, number)).outcome, number
         if act == "discard" and number is not None:
             return (await discard_letter(desk, number)).outcome, number
+        if act == "replay_all" and (address := form.get("filter", "")):
+            replayed = await replay_letters(desk, address)
+            return ("replayed_all" if replayed.outcome == "done" else "stopped"), replayed.replayed
         if act == "discard_all" and (address := form.get("filter", "")):
             return "discarded_all", (await discard_letters(desk, address)).discarded
         return "nothing", 0
@@ -106,6 +111,11 @@ def news(told: str | None, number: str | None) -> tuple[str, str] | None:
         case "discarded_all":
             count = words.counted(whole_number(number or "") or 0, "letter was", "letters were")
             return "good", f"{count} discarded."
+        case "replayed_all" | "stopped":
+            count = words.number(whole_number(number or "") or 0)
+            return ("good" if told == "replayed_all" else "warn"), ALL_TOLD[told == "replayed_all"].format(
+                count
+            )
         case "away":
             return "bad", _AWAY
     try:

@@ -9,6 +9,7 @@ import attrs
 import psycopg
 import trio
 
+from alphapy.actors.backfill.messages import BackfillStatistics
 from alphapy.actors.kernel.budget import BudgetStatistics
 from alphapy.actors.kernel.deadletters import DeadLetterStatistics
 from alphapy.actors.kernel.survey import Survey
@@ -67,6 +68,7 @@ class Moment:
     all_shards_ready: bool
     session_starts: IdentifyStatistics
     router: RouterCounts
+    backfill: BackfillStatistics
     rest: RestStatistics
     dispatcher: DispatcherStatistics
     letter_statistics: DeadLetterStatistics
@@ -120,6 +122,7 @@ class Observer:
             all_shards_ready=sources.shards.ready,
             session_starts=sources.shards.session_starts(),
             router=sources.router(),
+            backfill=sources.backfill(),
             rest=sources.rest(),
             dispatcher=sources.dispatcher(),
             letter_statistics=sources.actors.dead_letters(),

@@ -51,21 +51,23 @@ _FLAWS: Final = {
 
 @attrs.frozen(kw_only=True)
 class CommandItem:
-    """A command: messages that match the trigger are answered with the response."""
+    """A command: messages that match ``trigger_value`` are answered with ``response``.
+
+    ``trigger_type`` is ``exact``, ``starts_with``, ``contains`` or ``regex``; another one never matches.
+    ``delete_trigger``: the message that matched is deleted. ``reply_to_user``: the answer is a reply to it.
+    ``uses`` counts the answers. ``created_by`` is the Discord user, where that is known.
+    """
 
     id: int
     guild_id: Snow
     name: str
     trigger_type: str
-    """``exact``, ``starts_with``, ``contains`` or ``regex``; another one never matches."""
     trigger_value: str
     response: str
     enabled: bool
     case_sensitive: bool
     delete_trigger: bool
-    """Whether the message that matched is deleted."""
     reply_to_user: bool
-    """Whether the answer is a reply to it."""
     uses: int
     created_by: Snow | None
     created_at: BrusselsTime | None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alphapy.gateway.guilds import CachedGuild
     from alphapy.gateway.models.guild import Permissions
     from alphapy.web.auth.caller import Caller
+    from alphapy.web.auth.identity import IdentityCounts
 
 T = TypeVar("T")
 
@@ -61,6 +62,11 @@ class Admins(Protocol):
 
     async def require_admin(self, caller: Caller, guild_id: GuildId) -> Caller:
         """The caller, if an admin of the guild or the service itself; raises ApiError."""
+        ...
+
+    @property
+    def identity(self) -> IdentityCounts:
+        """How often accounts were looked up."""
         ...
 
     async def linked(self, caller: Caller) -> Caller:

@@ -12,6 +12,7 @@ import attrs
 import psycopg
 import trio
 
+from alphapy.actors.command_sync.messages import COMMAND_SYNC, CountRecords
 from alphapy.actors.kernel.bus import Answered
 from alphapy.actors.status.messages import TRACKER, CountQueued
 from alphapy.storage import audit, overview
@@ -38,17 +39,17 @@ from alphapy.web.routes.metrics_answer import (
     UpcomingItem,
     UsageFigures,
 )
-from alphapy.web.routes.scope import scope_of
+from alphapy.web.routes.scope import Scope, scope_of
 from alphapy.web.routing.fields import Snow
 from alphapy.web.routing.route import Call, Reply, Route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from alphapy.actors.kernel.address import Address, Request
     from alphapy.gateway.guilds import CachedGuild
     from alphapy.pure.ids import GuildId
     from alphapy.storage.transaction import Transaction
-    from alphapy.web.auth.caller import Caller
     from alphapy.web.sources import Sources
 
 T = TypeVar("T")
@@ -60,6 +61,9 @@ PATHS: Final = ("/api/dashboard/metrics", "/api/metrics")
 
 PART_WITHIN: Final = 1.5
 """Seconds that one part may take, so that all of them fit the handler's deadline."""
+
+COUNT_WITHIN: Final = 0.5
+"""Seconds that an actor may take to count."""
 
 USAGE_GOOD_FOR: Final = 30.0
 """Seconds for which the counts of commands are used again."""
@@ -80,15 +84,16 @@ class MetricsQuery:
 class MetricsRoutes:
     """The handlers."""
 
-    def __init__(self, sources: Sources, admins: Admins) -> None:
+    def __init__(self, sources: Sources, admins: Admins, limited_clients: Callable[[], int]) -> None:
         self._sources = sources
         self._admins = admins
+        self._limited_clients = limited_clients
         self._usage: Memory[int, UsageFigures] = Memory(USAGE_KEYS)
 
     async def read(self, call: Call) -> Reply:
         """Every part."""
-        guild_id = await scope_of(call.caller, call.guild_id, self._sources, self._admins)
-        guilds = await self._guilds(call.caller, guild_id)
+        scope = await scope_of(call.caller, call.guild_id, self._sources, self._admins)
+        guild_id = scope.guild_id
         reminders = await self._part("reminders", lambda tx: self._reminders(tx, guild_id))
         tickets = await self._part("tickets", lambda tx: _tickets(tx, guild_id))
         overrides = await self._part("settings_overrides", lambda tx: _overrides(tx, guild_id))
@@ -96,7 +101,7 @@ class MetricsRoutes:
         pool = self._sources.pool.statistics()
         return Reply(
             body=DashboardMetrics(
-                bot=self._bot(guilds),
+                bot=self._bot(self._guilds(scope)),
                 gpt=GptFigures(),
                 reminders=reminders or ReminderFigures(),
                 tickets=tickets or TicketFigures(),
@@ -107,7 +112,7 @@ class MetricsRoutes:
                 command_usage=usage,
                 cache_metrics=await self._caches(),
                 premium_metrics=PremiumFigures(),
-                identity_metrics=IdentityFigures(),
+                identity_metrics=self._identity(),
             )
         )
 
@@ -134,19 +139,17 @@ class MetricsRoutes:
         )
         return None
 
-    async def _guilds(self, caller: Caller, guild_id: GuildId | None) -> list[CachedGuild]:
+    def _guilds(self, scope: Scope) -> list[CachedGuild]:
         """The guilds that the caller may know of.
 
         The service and bot owners: all. Others: the one that they were found to administer, and those that
         they own. What they administer by a role besides would take a question to Discord for each guild.
         """
         everything = list(self._sources.dashboard.guilds)
-        if caller.service or caller.subject is None:
+        user_id = scope.caller.discord_id
+        if scope.caller.service or user_id is None or self._sources.is_owner(user_id):
             return everything
-        user_id = (await self._admins.linked(caller)).discord_id
-        if user_id is not None and self._sources.is_owner(user_id):
-            return everything
-        return [guild for guild in everything if guild.id == guild_id or guild.owner_id == user_id]
+        return [guild for guild in everything if scope.guild_id == guild.id or guild.owner_id == user_id]
 
     def _bot(self, guilds: list[CachedGuild]) -> BotFigures:
         sources = self._sources
@@ -209,10 +212,29 @@ class MetricsRoutes:
         return known
 
     async def _caches(self) -> CacheFigures:
-        queued = await self._sources.bus.ask(TRACKER, CountQueued(), timeout=PART_WITHIN)
         return CacheFigures(
-            command_tracker_queue_size=queued.value if isinstance(queued, Answered) else 0,
+            command_tracker_queue_size=await self._size(TRACKER, CountQueued()),
             command_stats_cache_size=len(self._usage),
+            ip_rate_limits_size=self._limited_clients(),
+            sync_cooldowns_size=await self._size(COMMAND_SYNC, CountRecords()),
+        )
+
+    async def _size(self, address: Address, request: Request[int]) -> int:
+        """What an actor has counted; 0 while it does not answer."""
+        answer = await self._sources.bus.ask(address, request, timeout=COUNT_WITHIN)
+        return answer.value if isinstance(answer, Answered) else 0
+
+    def _identity(self) -> IdentityFigures:
+        counts = self._admins.identity
+        return IdentityFigures(
+            identity_resolve_total=counts.total,
+            identity_resolve_hit_links=counts.linked,
+            identity_resolve_miss=counts.unlinked,
+            identity_resolve_db_error=counts.unread,
+            identity_jwt_unlinked_403=counts.unlinked,
+            identity_link_webhook_ok=counts.deliveries,
+            identity_link_webhook_conflict=counts.conflicts,
+            identity_link_webhook_503=counts.undelivered,
         )
 
 
@@ -269,9 +291,9 @@ def span(seconds: int) -> str:
     return " ".join(f"{count}{unit}" for count, unit in parts)
 
 
-def routes(sources: Sources, admins: Admins) -> tuple[Route, ...]:
-    """The route, under both of its addresses."""
-    handler = MetricsRoutes(sources, admins).read
+def routes(sources: Sources, admins: Admins, limited_clients: Callable[[], int]) -> tuple[Route, ...]:
+    """The route, under both of its addresses. ``limited_clients`` counts whose requests are counted."""
+    handler = MetricsRoutes(sources, admins, limited_clients).read
     return tuple(
         Route(
             method="GET",

@@ -32,7 +32,11 @@ class CommandEntry:
 
 @attrs.frozen(kw_only=True)
 class BotFigures:
-    """``online``: the gateway is connected; while it is not, there are nulls and empty lists."""
+    """``online``: the gateway is connected; while it is not, there are nulls and empty lists.
+
+    ``uptime_human`` is such as ``1d 2h 3m 4s``. ``guilds`` are those that the caller may know of; of
+    ``commands`` there are at most 50, by name.
+    """
 
     online: bool
     version: str
@@ -40,12 +44,9 @@ class BotFigures:
     latency_ms: Num2 | None = None
     uptime_seconds: int | None = None
     uptime_human: str | None = None
-    """``1d 2h 3m 4s``."""
     commands_loaded: int = 0
     guilds: list[GuildItem] = attrs.field(factory=list)
-    """Those that the caller may know of."""
     commands: list[CommandEntry] = attrs.field(factory=list)
-    """At most 50."""
 
 
 @attrs.frozen(kw_only=True)
@@ -92,14 +93,17 @@ class UpcomingItem:
 
 @attrs.frozen(kw_only=True)
 class ReminderFigures:
-    """Reminders that are not completed; ``upcoming`` and ``next_event_time`` are of one-off ones."""
+    """Reminders that are not completed.
+
+    ``upcoming`` (at most three) and ``next_event_time`` are of those that happen once. ``per_channel`` counts
+    by channel id, the fullest 100.
+    """
 
     total: int = 0
     recurring: int = 0
     one_off: int = 0
     next_event_time: BrusselsTime | None = None
     per_channel: dict[str, int] = attrs.field(factory=dict)
-    """By channel id, the fullest 100."""
     upcoming: list[UpcomingItem] = attrs.field(factory=list)
 
 
@@ -116,7 +120,7 @@ class TicketItem:
 
 @attrs.frozen(kw_only=True)
 class TicketFigures:
-    """Tickets; the averages are from opening to closing."""
+    """Tickets. ``average_close_seconds`` is from opening to closing; ``open_items`` are the ten oldest."""
 
     total: int = 0
     per_status: dict[str, int] = attrs.field(factory=dict)
@@ -125,7 +129,6 @@ class TicketFigures:
     average_close_seconds: int | None = None
     average_close_human: str | None = None
     open_items: list[TicketItem] = attrs.field(factory=list)
-    """The ten oldest."""
     open_ticket_ids: list[int] = attrs.field(factory=list)
 
 
@@ -230,14 +233,16 @@ class AgentFigures:
 
 @attrs.frozen(kw_only=True)
 class DashboardMetrics:
-    """How the bot is doing, of one server or of all. A part that cannot be read is empty."""
+    """How the bot is doing, of one server or of all. A part that cannot be read is empty.
+
+    ``settings_overrides`` are at most 1000. ``agent_sessions`` is null where there are no agents.
+    """
 
     bot: BotFigures
     gpt: GptFigures
     reminders: ReminderFigures
     tickets: TicketFigures
     settings_overrides: list[OverrideItem]
-    """At most 1000."""
     infrastructure: Infrastructure
     command_usage: UsageFigures | None
     cache_metrics: CacheFigures

@@ -14,6 +14,7 @@ from alphapy.actors.kernel.address import Address
 from alphapy.actors.settings.messages import RefusalKind, Reload, RollBack, Saved, SaveScope
 from alphapy.pure.ids import GuildId
 from alphapy.pure.setting_views import WRITABLE_SCOPES, overrides, was
+from alphapy.pure.text import cut
 from alphapy.storage import settings as storage
 from alphapy.web.auth.caller import Access
 from alphapy.web.errors import ApiError, not_found
@@ -29,6 +30,9 @@ TAG: Final = "Settings"
 
 MOST_KEYS: Final = 100
 """Keys of one request (spec/settings.md 8)."""
+
+LONGEST_NAME: Final = 100
+"""Characters of a name that somebody made up, in what they are told."""
 
 RELOAD_WITHIN: Final = 9.0
 """Seconds that reading everything again may take."""
@@ -99,7 +103,11 @@ class HistoryQuery:
 
 @attrs.frozen(kw_only=True)
 class HistoryItem:
-    """One change. ``old_value`` is null where nothing was stored, ``new_value`` where a value was cleared."""
+    """One change, of type ``created``, ``updated``, ``deleted`` or ``rollback``.
+
+    ``old_value`` is null where nothing was stored, ``new_value`` where a value was cleared. ``changed_by`` is
+    the Discord user; null for a change of which nobody knows who made it.
+    """
 
     id: int
     scope: str
@@ -108,10 +116,8 @@ class HistoryItem:
     new_value: Any
     value_type: str | None
     changed_by: SnowNumber | None
-    """The Discord user; null for a change that nobody made through Alphapy."""
     changed_at: UtcTime | None
     change_type: str
-    """``created``, ``updated``, ``deleted`` or ``rollback``."""
 
 
 @attrs.frozen(kw_only=True)
@@ -222,17 +228,18 @@ def _told(count: int) -> str:
 
 
 def _refusal(why: NotSaved) -> ApiError:
+    name = cut(why.name, LONGEST_NAME)
     match why.kind:
         case RefusalKind.GONE:
             return not_found("This server's history has no such entry.")
         case RefusalKind.UNKNOWN:
-            return ApiError(400, "unknown_setting", f"{why.name} is not a setting.")
+            return ApiError(400, "unknown_setting", f"{name} is not a setting.")
         case RefusalKind.BAD_VALUE:
-            return ApiError(400, "bad_value", f"{why.name} must be {why.expected}.")
+            return ApiError(400, "bad_value", f"{name} must be {why.expected}.")
         case RefusalKind.FORBIDDEN:
-            return ApiError(403, "forbidden", f"Only a bot owner may change {why.name}.")
+            return ApiError(403, "forbidden", f"Only a bot owner may change {name}.")
         case RefusalKind.NOT_YET:
-            detail = f"{why.name} cannot be checked: Discord has not sent this server yet. Please try again."
+            detail = f"{name} cannot be checked: Discord has not sent this server yet. Please try again."
             return ApiError(503, "bot_unavailable", detail)
         case RefusalKind.NOT_ROLLBACKABLE:
             detail = "Only a change from one value to another can be taken back."

@@ -51,7 +51,7 @@ class TopRoutes:
     async def read(self, call: Call) -> Reply:
         """The most used commands."""
         query: TopQuery = call.query
-        guild_id = await scope_of(call.caller, call.guild_id, self._sources, self._admins)
+        guild_id = (await scope_of(call.caller, call.guild_id, self._sources, self._admins)).guild_id
         await self._sources.bus.ask(TRACKER, FlushTracker(), timeout=FLUSH_WITHIN, lane=Lane.NORMAL)
         async with self._sources.pool.transaction(COMPONENT, read_only=True) as tx:
             uses = await audit.top(tx, guild_id, days=query.days, limit=query.limit)

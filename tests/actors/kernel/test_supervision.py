@@ -280,3 +280,81 @@ async def test_a_message_nobody_expects_is_a_crash_with_a_name(autojump_clock: M
         await trio.sleep(5)
         [letter] = house.letters.kept
         assert "guild/1/probe does not handle Note" in letter.error
+
+
+async def test_the_events_of_an_actor_that_stays_failed_are_parked_and_the_rest_waits(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal()
+
+    async def fails(_context: Context) -> None:
+        raise Boom("cannot load")
+
+    journal.on_load = fails
+    spec = probe_spec(journal, restarts=1, park_after=60.0)
+    async with running({PROBE: spec}) as house:
+        house.registry.tell_event(ONE, Note(1))
+        house.registry.tell(ONE, Note(2))
+        house.registry.tell_event(ONE, Note(3))
+        await trio.sleep(50)
+        assert house.found().state is ActorState.FAILED
+        assert house.letters.kept == [], "not at once: it may recover"
+        assert house.budget.statistics().used == 2
+        await trio.sleep(50)
+        assert [(letter.message, letter.attempts) for letter in house.letters.kept] == [
+            (Note(1), 0),
+            (Note(3), 0),
+        ]
+        assert house.letters.kept[0].error.startswith("its actor has failed: ")
+        assert "Boom: cannot load" in house.letters.kept[0].error
+        assert house.budget.statistics().used == 0
+        assert house.found().parked == 2
+        house.registry.tell_event(ONE, Note(4))
+        journal.on_load = None
+        await trio.sleep(50)
+        assert journal.numbers == [2, 4], "what waited is handled once it has recovered"
+    assert len(house.letters.kept) == 2
+    assert [vars(record).get("event") for record in caplog.records].count("events_parked") == 1
+
+
+async def test_no_more_are_parked_at_a_time_than_there_is_room_for(autojump_clock: MockClock) -> None:
+    journal, letters = Journal(), Letters(failures=10_000)
+
+    async def fails(_context: Context) -> None:
+        raise Boom("cannot load")
+
+    journal.on_load = fails
+    async with running(
+        {PROBE: probe_spec(journal, restarts=0, park_after=1.0)}, letters=letters, stop_within=1.0
+    ) as house:
+        for number in range(1200):
+            house.registry.tell_event(ONE, Note(number))
+        await trio.sleep(120)
+        assert house.registry.dead_letters().lost == 0
+        assert house.budget.statistics().used >= 200
+        letters.failures = 0
+        await trio.sleep(400)
+        numbers = [letter.message.number for letter in letters.kept if isinstance(letter.message, Note)]
+        assert sorted(numbers) == list(range(1200)), "each once"
+
+
+async def test_an_actor_that_recovered_begins_anew_when_it_fails_again(autojump_clock: MockClock) -> None:
+    journal = Journal()
+    spec = probe_spec(journal, restarts=0, within=10.0, park_after=100.0)
+    async with running({PROBE: spec}) as house:
+        house.registry.tell(ONE, Crash())
+        await trio.sleep(90)
+        assert house.found().state is ActorState.RUNNING
+        await trio.sleep(90)
+
+        async def fails(_context: Context) -> None:
+            raise Boom("cannot load")
+
+        journal.on_load = fails
+        house.registry.tell(ONE, Crash())
+        house.registry.tell_event(ONE, Note(1))
+        await trio.sleep(60)
+        assert Note(1) not in [letter.message for letter in house.letters.kept]
+        journal.on_load = None
+        await trio.sleep(60)
+        assert journal.numbers == [1]

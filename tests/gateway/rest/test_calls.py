@@ -137,14 +137,14 @@ async def test_an_interaction_from_first_answer_to_follow_up(connect: Connect) -
     assert all("authorization" not in received.headers for received in line.received)
 
 
-@pytest.mark.parametrize(("flags", "thinking"), [(64, False), (128 | 64, True)])
+@pytest.mark.parametrize(("flags", "thinking"), [(64, None), (128 | 64, 192), (128, 128)])
 async def test_a_promised_answer_is_told_from_one_that_is_given(
-    connect: Connect, flags: int, *, thinking: bool
+    connect: Connect, flags: int, thinking: int | None
 ) -> None:
     author = {"id": "1", "username": "alphapy", "bot": True}
     message = {"id": "5", "channel_id": "2", "author": author, "content": "", "flags": flags}
     async with connect(in_turn(Reply(200, message))) as line:
-        assert await line.calls.is_thinking(APP, "tok") is thinking
+        assert await line.calls.promise(APP, "tok") == thinking
     assert line.received[0].path.endswith("/webhooks/1/tok/messages/@original")
 
 
@@ -196,3 +196,22 @@ async def test_a_direct_channel_is_opened_again_when_in_doubt(connect: Connect) 
     async with connect(in_turn(Reply(502), Reply(200, {"id": "11"}))) as line:
         assert await line.calls.open_direct(UserId(9)) == ChannelId(11)
     assert [request.json for request in line.server.received] == [{"recipient_id": "9"}] * 2
+
+
+async def test_what_was_missed_is_read_in_the_order_of_the_ids(connect: Connect) -> None:
+    author = {"id": "5", "username": "ada"}
+    page = [
+        {"id": "30", "channel_id": "2", "author": author, "content": "third"},
+        {"id": "20", "channel_id": "2", "author": author, "content": 7},
+        {"id": "10", "channel_id": "2", "author": author, "content": "first"},
+    ]
+    async with connect(in_turn(Reply(200, page), Reply(200, []), Reply(200, [{"id": "x"}]))) as line:
+        found = await line.calls.missed_messages(GuildId(7), CHANNEL, 5, limit=3, within=10)
+        assert [(m.id, m.content, m.guild_id) for m in found.messages] == [(10, "first", 7), (30, "third", 7)]
+        assert (found.last, found.is_full, found.malformed) == (30, True, 1)
+        empty = await line.calls.missed_messages(GuildId(7), CHANNEL, 30, limit=3, within=10)
+        assert (empty.messages, empty.last, empty.is_full) == ((), 30, False)
+        with pytest.raises(DiscordError) as caught:
+            await line.calls.missed_messages(GuildId(7), CHANNEL, 30, limit=3, within=10)
+        assert caught.value.kind is DiscordErrorKind.MALFORMED
+    assert line.received[0].path == "/api/v10/channels/2/messages"

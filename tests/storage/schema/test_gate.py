@@ -10,6 +10,7 @@ import trio
 from alphapy.storage import gate, migrate
 from alphapy.storage.errors import DatabaseUnavailable, DsnError
 from alphapy.storage.gate import SchemaMismatch, Verdict, judge
+from tests.storage.schema.shapes import SINGLE_GUILD
 from tests.storage.schema.support import assert_newest, run, stamp
 
 if TYPE_CHECKING:
@@ -143,3 +144,9 @@ async def test_a_server_that_goes_down_while_it_is_looked_at_is_tried_again(
     monkeypatch.setattr(migrate, "position", struck)
     assert (await gate.inspect(database_url, sleep=_recording(pauses))).revision == migrate.head()
     assert pauses == [1.5]
+
+
+async def test_rows_without_a_guild_get_the_one_that_the_configuration_names(empty_database_url: str) -> None:
+    run(empty_database_url, SINGLE_GUILD)
+    await gate.inspect(empty_database_url, auto_migrate=True, legacy_guild=777)
+    assert run(empty_database_url, "SELECT DISTINCT guild_id FROM reminders") == [(777,)]

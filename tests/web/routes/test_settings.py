@@ -98,6 +98,8 @@ async def test_api_13_one_invalid_key_among_three_changes_no_row(desk: Desk) -> 
         "embedwatcher.reminder_offset_minutes must be between 0 and 4320.",
     )
     assert (await refusal(desk, "embedwatcher", enabled=False, bogus=1))[1] == "unknown_setting"
+    made_up = await refusal(desk, "embedwatcher", **{"x" * 5000: 1})
+    assert (made_up[1], len(made_up[2]) < 200) == ("unknown_setting", True)
     assert await stored(desk) == {}
 
 
@@ -321,3 +323,11 @@ async def test_another_servers_actor_is_left_alone(desk: Desk) -> None:
     await save(desk, "system", log_level="normal")
     other = Address.guild(GuildId(ELSEWHERE), "settings")
     assert desk.house.registry.find(other) is None
+
+
+async def test_a_server_that_is_gone_since_its_admin_was_let_in(desk: Desk) -> None:
+    await desk.get(SETTINGS)  # so that the admin is known for a while
+    del desk.house.neighbours.guilds[HOME]
+    assert (await refusal(desk, "system", log_channel_id=str(TEXT)))[:2] == (503, "bot_unavailable")
+    assert await desk.refused("GET", desk.path("discord-meta")) == (400, "guild_not_found")
+    await save(desk, "system", log_level="normal")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import attrs
 import trio
@@ -13,6 +15,7 @@ from alphapy.environment import Secret
 from alphapy.gateway.invocation import Outcome
 from alphapy.gateway.shard import ShardState
 from alphapy.pure.ids import UserId
+from alphapy.web.auth.hooks import sign
 from alphapy.web.auth.security import IdentityService, Security
 from alphapy.web.routes.metrics import span
 from tests.support.outage import outage
@@ -170,6 +173,10 @@ async def test_api_27_metrics_are_for_admins_of_the_server(pool: Pool) -> None:
         owner = (await users.get(METRICS, BOT_OWNER)).json()
         assert [guild["id"] for guild in owner["bot"]["guilds"]] == [HOME, ELSEWHERE]
         service = await as_service(users.desk, "/api/metrics?ids=string")
+        looked_up = service["identity_metrics"]
+        assert (looked_up["identity_resolve_total"], looked_up["identity_resolve_hit_links"]) == (5, 4)
+        assert (looked_up["identity_resolve_miss"], looked_up["identity_jwt_unlinked_403"]) == (1, 1)
+        assert service["cache_metrics"]["ip_rate_limits_size"] == 1
         assert [guild["id"] for guild in service["bot"]["guilds"]] == [str(HOME), str(ELSEWHERE)]
         assert service["bot"]["guilds"][0]["owner_id"] == str(OWNER)
 
@@ -306,3 +313,17 @@ def test_spans_are_read_by_people() -> None:
     assert span(59) == "59s"
     assert span(3600) == "1h 0m 0s"
     assert span(93_784) == "1d 2h 3m 4s"
+
+
+async def test_what_became_of_links_is_counted(pool: Pool) -> None:
+    secret = Secret("shared with the sender")
+    security = attrs.evolve(TOKENS, hook_secrets={"DISCORD_LINK_WEBHOOK_SECRET": secret})
+    async with open_desk(pool, security=security) as desk:
+        for user_id, subject in ((5, UUID(int=1)), (5, UUID(int=1)), (6, UUID(int=1))):
+            raw = json.dumps({"discord_user_id": user_id, "innersync_user_id": str(subject)}).encode()
+            await desk.house.http.post(
+                "/webhooks/discord-link", content=raw, headers={"X-Webhook-Signature": sign(secret, raw)}
+            )
+        figures = (await as_service(desk, METRICS))["identity_metrics"]
+    assert figures["identity_link_webhook_ok"] == 2
+    assert figures["identity_link_webhook_conflict"] == 1
