@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -38,21 +38,34 @@ from alphapy.pure.automod.rules import (
     MAX_RULES,
     MAX_SEVERITY,
     MIN_SEVERITY,
-    ActionKind,
-    StoredRule,
 )
 from alphapy.pure.ids import GuildId, RoleId, parse_snowflake
 from alphapy.storage.automod_reports import LogFilter
 from alphapy.storage.automod_rules import NotAdded
 from alphapy.web.auth.caller import Access
 from alphapy.web.errors import ApiError, not_found
+from alphapy.web.routes.automod_shapes import (
+    Decided,
+    Decision,
+    Done,
+    NewRule,
+    RuleItem,
+    RuleUpdate,
+    SettingsItem,
+    SettingsUpdate,
+    Stats,
+    TopRule,
+    ViolationItem,
+    ViolationsQuery,
+    rule_item,
+    violation_item,
+)
 from alphapy.web.routes.dashboard import ActorDesk, actor_of
-from alphapy.web.routing.fields import UNSET, Clamped, Snow, SnowNumber, Text, Unset, UtcTime
+from alphapy.web.routing.fields import Unset
 from alphapy.web.routing.route import Call, Reply, Route
 
 if TYPE_CHECKING:
     from alphapy.pure.automod.ruleset import RuleSet
-    from alphapy.storage.automod import Logged
     from alphapy.web.sources import Sources
 
 TAG: Final = "Auto-moderation"
@@ -60,145 +73,7 @@ PATH: Final = "/api/dashboard/{guild_id}/automod"
 RULES: Final = PATH + "/rules"
 RULE: Final = RULES + "/{rule_id}"
 
-RuleType = Literal["spam", "content", "regex", "ai", "mentions", "caps", "duplicate"]
 _CODES: Final = {"premium needed": (403, "premium_required")}
-
-
-@attrs.frozen(kw_only=True)
-class RuleItem:
-    """A rule: what it looks at, and what it does. ``severity`` 10 is judged first."""
-
-    id: int
-    guild_id: SnowNumber
-    rule_type: str
-    name: str
-    enabled: bool
-    config: dict[str, Any]
-    action_type: str | None
-    action_config: dict[str, Any]
-    severity: int
-    created_by: SnowNumber | None
-    created_at: UtcTime | None
-    updated_at: UtcTime | None
-    is_premium: bool
-
-
-@attrs.frozen(kw_only=True)
-class NewRule:
-    """``mentions``, ``caps`` and ``duplicate`` stand for kinds of ``content`` and ``spam``."""
-
-    rule_type: RuleType
-    name: Annotated[str, Text(1, 1000)]
-    config: dict[str, Any]
-    action_type: ActionKind
-    action_config: dict[str, Any]
-    enabled: bool = True
-    severity: int = 1
-
-
-@attrs.frozen(kw_only=True)
-class RuleUpdate:
-    """What shall be different; what is left out or null stays. A config replaces the whole config."""
-
-    name: str | None = None
-    enabled: bool | None = None
-    config: dict[str, Any] | None = None
-    action_type: ActionKind | None = None
-    action_config: dict[str, Any] | None = None
-    severity: int | None = None
-
-
-@attrs.frozen
-class Done:
-    """It is done."""
-
-    success: bool = True
-
-
-@attrs.frozen(kw_only=True)
-class TopRule:
-    """A rule and how often it was broken in seven days."""
-
-    name: str
-    rule_type: str
-    violation_count: int
-
-
-@attrs.frozen(kw_only=True)
-class Stats:
-    """The figures; ``violations_today`` are those of the last 24 hours."""
-
-    total_rules: int
-    enabled_rules: int
-    rules_by_type: dict[str, int]
-    total_violations: int
-    violations_today: int
-    violations_week: int
-    top_violated_rules: list[TopRule]
-
-
-@attrs.frozen(kw_only=True)
-class ViolationsQuery:
-    """How many, of how many days, of whom, and in which state of appeal."""
-
-    limit: Annotated[int, Clamped(1, 200)] = 50
-    days: Annotated[int, Clamped(1, 365)] = 7
-    user_id: Snow | None = None
-    appeal_status: Literal["none", "pending", "approved", "denied"] | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ViolationItem:
-    """A violation. ``rule_id`` is null where the rule was deleted; its name is in ``context._meta``."""
-
-    id: int
-    guild_id: SnowNumber
-    user_id: SnowNumber
-    message_id: SnowNumber | None
-    channel_id: SnowNumber | None
-    rule_id: int | None
-    action_taken: str
-    message_content: str | None
-    ai_analysis: dict[str, Any] | None
-    context: dict[str, Any]
-    timestamp: UtcTime
-    moderator_id: SnowNumber | None
-    appeal_status: str
-
-
-@attrs.frozen(kw_only=True)
-class SettingsItem:
-    """The switches of the module."""
-
-    enabled: bool
-    log_channel_id: Snow | None
-    log_actions: bool
-    log_to_database: bool
-
-
-@attrs.frozen(kw_only=True)
-class SettingsUpdate:
-    """What shall be different; a log channel of null or an empty text clears it."""
-
-    enabled: bool | Unset = UNSET
-    log_channel_id: str | int | Unset | None = UNSET
-    log_actions: bool | Unset = UNSET
-    log_to_database: bool | Unset = UNSET
-
-
-@attrs.frozen(kw_only=True)
-class Decision:
-    """What is decided about an appeal."""
-
-    decision: Literal["approve", "deny"]
-
-
-@attrs.frozen(kw_only=True)
-class Decided:
-    """The state of the appeal now."""
-
-    success: bool = True
-    appeal_status: str
 
 
 class AutomodRoutes:
@@ -216,7 +91,7 @@ class AutomodRoutes:
             rules.rules, key=lambda rule: (rule.created_at is None, rule.created_at), reverse=True
         )
         ordered = sorted(by_age, key=lambda rule: -rule.severity)
-        return Reply(body=[_item(call.guild, rule) for rule in ordered])
+        return Reply(body=[rule_item(call.guild, rule) for rule in ordered])
 
     async def add(self, call: Call) -> Reply:
         """Store a new rule."""
@@ -232,7 +107,7 @@ class AutomodRoutes:
             raise _refusal(added)
         if isinstance(added, NotAdded):
             raise ApiError(400, "limit", f"A server has at most {MAX_RULES} rules.")
-        return Reply(body=_item(call.guild, added))
+        return Reply(body=rule_item(call.guild, added))
 
     def _draft(self, guild_id: GuildId, asked: NewRule) -> RuleDraft:
         kind = kind_for(asked.rule_type, asked.config)
@@ -284,7 +159,7 @@ class AutomodRoutes:
             raise _refusal(changed)
         if changed is None:
             raise _unknown()
-        return Reply(body=_item(call.guild, changed[1]))
+        return Reply(body=rule_item(call.guild, changed[1]))
 
     async def delete(self, call: Call) -> Reply:
         """Delete a rule."""
@@ -322,7 +197,7 @@ class AutomodRoutes:
             appeal_status=query.appeal_status,
         )
         rows = await self._desk.ask(_automod_of(call.guild), ReadLogs(wanted))
-        return Reply(body=[_violation(call.guild, row) for row in rows])
+        return Reply(body=[violation_item(call.guild, row) for row in rows])
 
     async def read_settings(self, call: Call) -> Reply:
         """The switches."""
@@ -402,42 +277,6 @@ def _refusal(rejected: Rejected) -> ApiError:
 
 def _unknown() -> ApiError:
     return not_found("This server has no rule of that number.")
-
-
-def _item(guild_id: GuildId, rule: StoredRule) -> RuleItem:
-    return RuleItem(
-        id=rule.id,
-        guild_id=guild_id,
-        rule_type=rule.rule_type,
-        name=rule.name,
-        enabled=rule.enabled,
-        config=dict(rule.config),
-        action_type=rule.action_type,
-        action_config=dict(rule.action_config),
-        severity=rule.severity,
-        created_by=rule.created_by,
-        created_at=rule.created_at,
-        updated_at=rule.updated_at,
-        is_premium=rule.is_premium,
-    )
-
-
-def _violation(guild_id: GuildId, row: Logged) -> ViolationItem:
-    return ViolationItem(
-        id=row.id,
-        guild_id=guild_id,
-        user_id=row.user_id,
-        message_id=row.message_id,
-        channel_id=row.channel_id,
-        rule_id=row.rule_id,
-        action_taken=row.action_taken,
-        message_content=row.content,
-        ai_analysis=None if row.ai_analysis is None else dict(row.ai_analysis),
-        context=dict(row.context),
-        timestamp=row.at,
-        moderator_id=row.moderator_id,
-        appeal_status=row.appeal_status,
-    )
 
 
 def routes(sources: Sources) -> tuple[Route, ...]:
