@@ -59,7 +59,8 @@ not a backup.
 _RESTORE = """
 Restores a backup into an empty database and brings it to the newest revision: all of it, or nothing.
 With --erasures, people who were erased after the backup was taken are erased again before the command
-ends; the file is what `alphapy db erasures` printed.
+ends; the file is what `alphapy db erasures` printed. A backup says in SQL how its tables are made: restore
+only what you have kept yourself.
 """
 
 
@@ -219,6 +220,8 @@ def _on_database(action: Callable[[Target, argparse.Namespace], int]) -> Callabl
     """A command that works on the configured database, or on the embedded one."""
 
     def command(options: argparse.Namespace) -> int:
+        import psycopg
+
         from alphapy.storage.dsn import redacted
         from alphapy.storage.embedded import embedded_postgres
         from alphapy.storage.errors import StorageError
@@ -232,12 +235,13 @@ def _on_database(action: Callable[[Target, argparse.Namespace], int]) -> Callabl
             name = f"the embedded database in {config.data_dir}"
             with embedded_postgres(config.data_dir / "postgres") as dsn:
                 return action(Target(dsn=dsn, name=name, legacy_guild=guild), options)
-        except StorageError as error:
+        except (StorageError, psycopg.Error) as error:
             code: int = getattr(error, "exit_code", FAILED)
+            said = str(error).strip()
             if options.json:
-                print(json.dumps({"error": str(error), "exit_code": code}))
+                print(json.dumps({"error": said, "exit_code": code}))
             else:
-                print(error, file=sys.stderr)
+                print(said, file=sys.stderr)
             return code
 
     return command

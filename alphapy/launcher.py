@@ -261,7 +261,7 @@ def _greet(plan: Plan, stack: Stack, progress: Progress) -> None:
     lines = ["", f"  Chat here:     {stack.sandbox.page_url}"]
     if stack.bot is not None:
         lines += [
-            f"  Bot's console: {stack.console_url}",
+            f"  Bot's console: {stack.console_url} (sign in as Ada)",
             f"  Bot's log:     {stack.bot.log_file}",
             "",
             "  Pick a member, type / to see the commands, and try: /cc add",

@@ -109,15 +109,7 @@ class Service:
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.outside = wings.outside
         self.dsn = wings.dsn
-        self.admins = GuildAdmins(
-            Surroundings(
-                guilds=self.guilds,
-                members=self.calls,
-                is_owner=self.owners.is_owner,
-                admin_role_ids=config.admin_role_ids,
-                guilds_arrived=lambda: self.gateway_ready,
-            )
-        )
+        self.admins = self._admins()
         self.budget = Budget(EVENT_BUDGET)
         self.progress = Progress(StoredProgress(wings.pool), wings.rng, wings.waypoints)
         letters = StoredDeadLetters(wings.pool, self.progress)
@@ -331,6 +323,7 @@ class Service:
             guild_count=lambda: self.guilds.count,
             guild_name=self._name_of,
             gateway_ready=lambda: self.gateway_ready,
+            unhealthy=self.registry.unhealthy,
             settings_loaded=lambda: self.settings_loaded,
             stopping=lambda: self.stopping,
             security=Security.of(self.config),
@@ -345,6 +338,17 @@ class Service:
                 main_guild_id=GuildId(self.config.main_guild_id) if self.config.main_guild_id else None,
                 public_stats=self.config.public_stats,
             ),
+        )
+
+    def _admins(self) -> GuildAdmins:
+        return GuildAdmins(
+            Surroundings(
+                guilds=self.guilds,
+                members=self.calls,
+                is_owner=self.owners.is_owner,
+                admin_role_ids=self.config.admin_role_ids,
+                guilds_arrived=lambda: self.gateway_ready,
+            )
         )
 
     def _outbox(self) -> Outbox:

@@ -46,6 +46,7 @@ from alphapy.storage.errors import StorageError
 from alphapy.storage.pool import open_pool
 from alphapy.storage.shard_locks import TAKE_WITHIN, hold_shards
 from alphapy.web.auth import upstream
+from alphapy.web.housekeeping import keep_house
 from alphapy.web.server import PortTaken, serve_web
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ log = logging.getLogger("alphapy.supervisor")
 
 FINISH_WITHIN: Final = 10.0
 """Seconds that interactions under way have to finish."""
+
+REQUESTS_WITHIN: Final = 5.0
+"""Seconds that HTTP requests under way have to finish (spec/api.md 9)."""
 
 DRAIN_WITHIN: Final = 10.0
 """Seconds that the actors have to drain and flush."""
@@ -179,13 +183,24 @@ async def _run(
     task_status: trio.TaskStatus[Service],
 ) -> None:
     async with trio.open_nursery() as nursery:
-        service.port = await nursery.start(serve_web, service.web, service.config.host, service.config.port)
+        service.port = await nursery.start(
+            partial(
+                serve_web,
+                service.web,
+                service.config.host,
+                service.config.port,
+                proxies=service.config.trusted_proxy_count,
+            )
+        )
         with phase(Phase.SETTINGS):
             await service.load_settings()
         with phase(Phase.FEATURES):
             await nursery.start(service.registry.run)
             await nursery.start(service.progress.run)
             await nursery.start(service.dispatcher.run)
+        nursery.start_soon(
+            keep_house, service.web.front.desk, service.pool, service.clock, name="web housekeeping"
+        )
         nursery.start_soon(_connect, service, dsn, name="gateway")
         log.info("the service is up", extra={"event": "service_up", "port": service.port})
         task_status.started(service)
@@ -273,7 +288,9 @@ async def _stop(service: Service, switch: StopSwitch, *, sign_off: bool) -> None
         service.stopping = True
         service.shards.drain()
         service.registry.stop_intake()
-        await service.dispatcher.stop(within=FINISH_WITHIN)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(service.web.front.finish, within=REQUESTS_WITHIN))
+            await service.dispatcher.stop(within=FINISH_WITHIN)
         await service.registry.stop(deadline=trio.current_time() + DRAIN_WITHIN)
     with trio.move_on_after(RECORD_WITHIN):
         await _record(service, sign_off=sign_off)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,3 +129,12 @@ def test_an_interrupt_is_no_traceback(
     monkeypatch.setattr("alphapy.cli.describe", interrupted)
     assert main(["config"]) == 130
     assert "Interrupted" in capsys.readouterr().err
+
+
+def test_help_needs_neither_the_driver_nor_the_service() -> None:
+    program = (
+        "import sys; from alphapy.cli import parser; parser();"
+        "print(sorted({'psycopg', 'sqlalchemy', 'alembic', 'trio', 'quart'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

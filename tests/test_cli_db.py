@@ -178,6 +178,15 @@ def test_a_restore_without_the_list_says_what_that_means(
     assert value(newest, "SELECT count(*) FROM audit_logs") == 0
 
 
+def test_what_the_database_refuses_is_no_traceback(here: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert here
+    assert 'relation "gdpr_erasure_jobs" does not exist' in said(capsys, "erasures", code=1)
+    assert (
+        'relation "audit_logs" does not exist'
+        in told(capsys, "prune", "--table", "audit_logs", "--older-than", "5", code=1)["error"]
+    )
+
+
 def test_an_unwritable_list_is_named(newest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert newest
     assert f"{tmp_path} cannot be written" in said(capsys, "erasures", "--out", str(tmp_path), code=1)

@@ -58,9 +58,11 @@ class GatewayEvent:
     closes: str = ""
     """The back-fill of which this is the last message."""
 
-    @property
-    def key(self) -> int:
-        """The id of a message that is told once, however it comes; 0 for any other event."""
+    key: int = attrs.field(init=False)
+    """The id of a message that is told once, however it comes; 0 for any other event."""
+
+    @key.default
+    def _message_id(self) -> int:
         return self.event.id if isinstance(self.event, MessageCreate) and not self.letter else 0
 
 

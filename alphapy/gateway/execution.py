@@ -35,6 +35,7 @@ from alphapy.gateway.refusals import AlreadyBegun, CoolingDown, DatabaseAway, Ex
 from alphapy.gateway.rest.errors import DiscordError
 from alphapy.pure.clock import Clock
 from alphapy.pure.ids import GuildId, snowflake_time
+from alphapy.pure.log_context import set_log_context
 from alphapy.pure.text import cut, well_formed
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Execution:
 
     async def run(self, start: Callable[..., None]) -> Ending:
         """Run it; ``start`` runs the task that defers the answer when its time has come."""
+        set_log_context(trace_id=self._trace_id, guild_id=self._interaction.guild_id)
         try:
             await self._attempt(start)
             await self._settle()
@@ -146,6 +148,7 @@ class Execution:
 
     async def refuse(self, refusal: Refusal) -> None:
         """Decline it without planning anything."""
+        set_log_context(trace_id=self._trace_id, guild_id=self._interaction.guild_id)
         try:
             await self._decline(refusal)
         finally:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from alphapy.storage.errors import StorageError
-from alphapy.storage.evolution.session import connect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +55,8 @@ def prune(dsn: str, table: str, *, older_than_days: int, dry_run: bool) -> int:
 
     Raises :class:`PruneRefused` for fewer days than the table must keep.
     """
+    from alphapy.storage.evolution.session import connect  # noqa: PLC0415 - the parser needs the table only
+
     rule = TABLES[table]
     if older_than_days < rule.least_days:
         raise PruneRefused(f"Refused: rows of {table} are kept for {rule.least_days:,} days at least.")

@@ -102,10 +102,14 @@ class Checks:
 
 @attrs.frozen
 class Ready:
-    """Whether the service can work; ``checks`` says what is missing."""
+    """Whether the service can work; ``checks`` says what is missing.
+
+    ``unhealthy`` are kinds of actors of which one has crashed ten times in a row; the rest works on.
+    """
 
     ready: bool
     checks: Checks
+    unhealthy: list[str]
 
 
 class HealthRoutes:
@@ -173,7 +177,8 @@ class HealthRoutes:
             settings=sources.settings_loaded(),
         )
         is_ready = all(attrs.astuple(checks)) and not sources.stopping()
-        return Reply(body=Ready(is_ready, checks), status=200 if is_ready else 503)
+        unhealthy = sorted({address.pattern for address in sources.unhealthy()})
+        return Reply(body=Ready(is_ready, checks, unhealthy), status=200 if is_ready else 503)
 
     def _uptime_seconds(self) -> int:
         passed = self._sources.clock.now() - self._sources.facts.started_at

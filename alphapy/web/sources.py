@@ -10,6 +10,7 @@ import attrs
 import httpx
 
 from alphapy.actors.backfill.messages import BackfillStatistics
+from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.budget import BudgetStatistics
 from alphapy.actors.kernel.bus import Bus
 from alphapy.actors.kernel.progress import ShardProgress
@@ -25,7 +26,6 @@ from alphapy.web.routes.dashboard import Dashboard
 
 if TYPE_CHECKING:
     from alphapy.actors.dead_letters.messages import LetterPage, Replay
-    from alphapy.actors.kernel.address import Address
     from alphapy.actors.kernel.deadletters import DeadLetterStatistics
     from alphapy.actors.kernel.health import ActorHealth
     from alphapy.actors.kernel.survey import Survey
@@ -190,5 +190,7 @@ class Sources:
     """What is read back that was missed between two sessions."""
     progress: Callable[[], Sequence[ShardProgress]] = tuple
     """How far every session's log is durable."""
+    unhealthy: Callable[[], tuple[Address, ...]] = tuple
+    """Actors that have crashed ten times in a row."""
     gpt_status: Callable[[], str | None] = attrs.field(default=lambda: None)
     """The state of the language model; None where there is none in this service."""

@@ -170,6 +170,26 @@ async def test_a_person_chats_kills_the_bot_and_finds_everything_again(tmp_path:
         await second.heard("Hello, Margaret!")
         await second.post("say", "grace", channel=second.channel, content="!hello")
         await second.heard("Hello, Grace!")
+        await sign_in_to_the_console(second)
+
+
+async def sign_in_to_the_console(running: Running) -> None:
+    """By hand, as Ada; who signs in otherwise is shown in tests/web/test_signin.py."""
+    found = re.search(r"Bot's console: (http://\S+) ", running.output.decode())
+    assert found is not None
+    console = httpx.URL(found[1])
+    async with httpx.AsyncClient(trust_env=False, headers={"Accept": "text/html"}, timeout=20) as browser:
+        closed = await browser.get(console)
+        assert closed.headers["Location"].startswith("/console/sign-in")
+        to_discord = (await browser.get(console.join("/console/sign-in/discord"))).next_request
+        assert to_discord is not None
+        asked = to_discord.url
+        form = dict(asked.params) | {"user_id": running.people["ada"]}
+        back = (await browser.post(asked.copy_with(query=None), data=form)).next_request
+        assert back is not None
+        entered = await browser.get(back.url)
+        assert (entered.status_code, entered.headers["Location"]) == (303, "/console")
+        assert "Sign out <b>Ada</b>" in (await browser.get(console)).text
 
 
 async def test_the_demo_holds() -> None:

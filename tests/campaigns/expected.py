@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import attrs
@@ -43,6 +44,17 @@ def expectations(plan: Plan, town: Town) -> list[Expected]:
 def violations(town: Town) -> list[Said]:
     """The messages that auto-moderation must delete, in their order."""
     return [said for said in town.said if forbidden(said.act.content)]
+
+
+def unanswered_since(plan: Plan, town: Town) -> float | None:
+    """When the oldest message was written that is not answered yet, as far as can be told."""
+    given = Counter(map(key_of_answer, town.answers))
+    for expected in expectations(plan, town):
+        key = key_of(expected)
+        if not given[key]:
+            return expected.said.at
+        given[key] -= 1
+    return None
 
 
 def key_of(expected: Expected) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ import attrs
 
 from alphapy.sandbox.world.interactions import State
 from tests.campaigns.bot import Bot
-from tests.campaigns.expected import expectations
+from tests.campaigns.expected import expectations, unanswered_since
 from tests.campaigns.plan import Kind, Plan, Rule, Say, Slash
 from tests.campaigns.records import Books
 from tests.campaigns.town import Town
@@ -96,10 +96,14 @@ class Play:
 
 async def test_what_is_as_it_must_be_passes(tmp_path: Path) -> None:
     play = Play(tmp_path)
+    assert unanswered_since(PLAN, play.town) is None
     play.load()
     assert still_missing(PLAN, play.town, GOOD)
+    play.answer(0, 1)
+    assert unanswered_since(PLAN, play.town) == play.town.said[2].at
     play = Play(tmp_path)
     play.all_well()
+    assert unanswered_since(PLAN, play.town) is None
     assert not still_missing(PLAN, play.town, GOOD)
     verdict = play.verdict()
     assert verdict.passed, verdict.problems

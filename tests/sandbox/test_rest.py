@@ -70,6 +70,18 @@ async def test_history_is_paged_newest_first() -> None:
         assert _code(answer) == (400, 50035)
 
 
+async def test_the_history_of_a_voice_channel_takes_the_right_to_connect() -> None:
+    async with running(UNLIMITED) as here:
+        world, owner = here.demo.world, here.demo.owner_id
+        voice = world.channels.create(owner, here.demo.guild_id, {"name": "voice", "type": 2})
+        here.person("alan").say(int(voice["id"]), "hello?")
+        at = f"/channels/{voice['id']}/messages"
+        assert [message["content"] for message in (await here.rest.get(at)).json()] == ["hello?"]
+        deny = {"id": str(here.demo.roles["Alphapy"]), "type": 0, "deny": str(int(Right.CONNECT))}
+        world.channels.edit(owner, int(voice["id"]), {"permission_overwrites": [deny]})
+        assert _code(await here.rest.get(at)) == (403, 50001)
+
+
 async def test_an_enforced_nonce_gives_the_first_message_back() -> None:
     async with running(UNLIMITED) as here:
         first = await _send(here, "once", nonce=7, enforce_nonce=True)

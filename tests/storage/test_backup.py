@@ -24,6 +24,7 @@ from alphapy.storage.backup.erasures import Erasure
 from alphapy.storage.backup.load import restore
 from alphapy.storage.backup.manifest import BackupError, RestoreRefused, read_manifest, verify
 from alphapy.storage.backup.save import back_up
+from alphapy.storage.evolution.environment import migrator
 from alphapy.storage.evolution.errors import MigrationError, Refused
 from tests.storage.adoption.support import rows, same_meaning, untouched
 from tests.storage.adoption.test_adopt import PALETTES
@@ -98,7 +99,7 @@ def test_scenario_21_everything_is_there_again(filled: str, empty_database_url: 
     assert value(empty_database_url, defined) == value(filled, defined)
 
 
-@settings(max_examples=3, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=2, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(palette=PALETTES)
 def test_any_value_comes_back(
     databases: Databases, template: str, tmp_path: Path, palette: Mapping[str, Any]
@@ -434,6 +435,14 @@ async def test_a_restore_that_is_killed_leaves_an_empty_database(
     assert catalog(empty_database_url) == {}
     await trio.to_thread.run_sync(restore, empty_database_url, folder, HERE)
     assert value(empty_database_url, "SELECT count(*) FROM faq_entries") == 6_002
+
+
+def test_a_migration_that_runs_is_not_backed_up(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alphapy.storage.evolution.session.LOCK_TIMEOUT", b"SET lock_timeout = '50ms'")
+    with migrator(filled), pytest.raises(BackupError, match="A migration is running"):
+        back_up(filled, tmp_path)
 
 
 def test_old_backups_are_pruned_when_asked(filled: str, tmp_path: Path) -> None:

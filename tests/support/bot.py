@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -22,13 +23,25 @@ from alphapy.supervisor import StopSwitch, serve
 from tests.support import openapi
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from alphapy.service import Service
 
 JSON = dict[str, Any]
 
 ONLINE_WITHIN = 15.0
+
+
+@contextmanager
+def everything_logged() -> Iterator[None]:
+    """All that the service has to say reaches who watches the logs (tests/support/leaks.py)."""
+    logger = logging.getLogger("alphapy")
+    before = logger.level
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @attrs.define(kw_only=True)
@@ -80,13 +93,14 @@ class Stage:
     async def bot(self) -> AsyncIterator[Service]:
         """The service, online; stopped in order at the end."""
         switch = StopSwitch()
-        async with trio.open_nursery() as nursery:
-            service: Service = await nursery.start(
-                partial(serve, self.config(), switch=switch, clock=self.clock)
-            )
-            await self.wait_online()
-            yield service
-            switch.flip()
+        with everything_logged():
+            async with trio.open_nursery() as nursery:
+                service: Service = await nursery.start(
+                    partial(serve, self.config(), switch=switch, clock=self.clock)
+                )
+                await self.wait_online()
+                yield service
+                switch.flip()
 
 
 @asynccontextmanager

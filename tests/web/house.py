@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import httpx
 import trio
-from quart_trio import QuartTrio
 from typing_extensions import override
 
 from alphapy.actors.dead_letters.desk import DeadLetterDesk
@@ -42,7 +41,7 @@ from alphapy.pure.ids import GuildId
 from alphapy.storage import migrate
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 from alphapy.storage.pool import Pool
-from alphapy.web.app import HANDLER_SECONDS, build_app
+from alphapy.web.app import HANDLER_SECONDS, WebApp, build_app
 from alphapy.web.auth import upstream
 from alphapy.web.auth.admins import GuildAdmins, Surroundings
 from alphapy.web.auth.security import Security
@@ -182,7 +181,7 @@ class House:
     registry: Registry
     gateway: Gateway
     sources: Sources
-    app: QuartTrio
+    app: WebApp
     base: str
     http: httpx.AsyncClient
     switches: dict[str, bool]

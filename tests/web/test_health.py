@@ -173,6 +173,7 @@ async def test_ready_when_everything_is(house: House) -> None:
     assert await house.json("/api/ready") == {
         "ready": True,
         "checks": {"database": True, "schema": True, "gateway": True, "settings": True},
+        "unhealthy": [],
     }
 
 

@@ -29,6 +29,7 @@ from alphapy.actors.kernel.mailbox import Envelope, Mailbox
 from alphapy.actors.kernel.poison import Docket
 from alphapy.actors.kernel.renewal import FLUSH_SHARE, Renewal
 from alphapy.actors.kernel.supervision import ChildSpec, Supervision, Verdict
+from alphapy.pure.log_context import set_log_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,6 +123,7 @@ class Cell:
 
     async def run(self) -> None:
         """Run incarnations until one is passivated or stopped, or the deadline of the stop has passed."""
+        set_log_context(actor=self.address.path, guild_id=self.address.guild_id)
         try:
             await self._live()
         finally:

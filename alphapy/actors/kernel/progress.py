@@ -301,7 +301,7 @@ class Progress:
 
     def is_parked(self, address: Address, key: int) -> bool:
         """Whether this message of this actor has become a dead letter."""
-        return (address, key) in self._parked
+        return bool(self._parked) and (address, key) in self._parked
 
     def noted(self, address: Address) -> Standing | None:
         """What is noted of an actor and not written."""

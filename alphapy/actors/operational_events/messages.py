@@ -11,6 +11,7 @@ import attrs
 
 from alphapy.actors.kernel.address import Address, Request
 from alphapy.actors.kernel.containment import summary
+from alphapy.pure.groups import leaves
 from alphapy.pure.ids import GuildId
 
 if TYPE_CHECKING:
@@ -102,11 +103,12 @@ def command_error(crash: Crash) -> RecordEvent:
 
 def actor_error(address: Address, error: Exception) -> RecordEvent:
     """An actor has crashed so often that it counts as unhealthy."""
+    cause = leaves(error)[0] if isinstance(error, BaseExceptionGroup) else error
     return RecordEvent(
         event_type=EventType.COG_ERROR.value,
         message=f"{address} keeps failing",
         guild_id=address.guild_id,
-        details={"actor": str(address), "error_type": type(error).__name__, "error": summary(error)},
+        details={"actor": str(address), "error_type": type(cause).__name__, "error": summary(cause)},
     )
 
 

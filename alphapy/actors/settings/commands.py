@@ -10,7 +10,8 @@ from alphapy.actors.embeds import Colour, notice
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Answered, Bus
 from alphapy.actors.patience import PatientBus
-from alphapy.actors.settings.messages import Changed, ChangeSetting, ConfigAudit, Rejected
+from alphapy.actors.settings import record
+from alphapy.actors.settings.messages import Changed, ChangeSetting, Rejected, SettingWritten
 from alphapy.actors.settings.rendering import scope_embed, shown
 from alphapy.actors.settings.snapshot import SettingsReader, SettingsUnavailable
 from alphapy.gateway.commands import ADMINISTRATOR, Access, Choice, Command, Group, Option, OptionKind
@@ -190,17 +191,14 @@ class SettingsCommands:
     def _audit(
         self, invocation: Invocation, definition: SettingDef, snapshot: SettingsSnapshot, before: Any
     ) -> None:
-        now = snapshot.value(definition.scope, definition.key)
-        was_cleared = not snapshot.is_overridden(definition)
-        channels: tuple[ChannelId, ...] = ()
-        if definition.name == "system.log_channel_id":
-            channels = tuple(dict.fromkeys(ChannelId(c) for c in (before, now) if c))
-        value = "reset to default" if was_cleared else shown(definition, now, None)
+        written = SettingWritten(
+            scope=definition.scope,
+            key=definition.key,
+            old=before,
+            new=snapshot.value(definition.scope, definition.key),
+            is_reset=not snapshot.is_overridden(definition),
+        )
         self._bus.tell(
             Address.guild(invocation.guild_id, "guild_log"),
-            ConfigAudit(
-                title=f"⚙️ {definition.scope.capitalize()} setting {'reset' if was_cleared else 'updated'}",
-                description=f"{code(definition.name)}: {value}\nBy <@{invocation.user_id}>",
-                channels=channels,
-            ),
+            record.audit((written,), self._registry, invocation.user_id),
         )

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 import psycopg
+import trio
 from typing_extensions import override
 
 from alphapy.actors.kernel.actor import Actor, Context, Unavailable
 from alphapy.actors.status.messages import KeepHistory, PruneTick, RecordHealth, StoreTick
+from alphapy.pure.schedule import FixedRate
 from alphapy.storage import health
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable, StorageError
 
@@ -60,6 +62,7 @@ class HealthHistory(Actor):
         self._pool = pool
         self._clock = clock
         self._schedule = schedule or Schedule()
+        self._prunes = FixedRate(trio.current_time() + self._schedule.first, self._schedule.every)
         self._queue: deque[health.HealthRow] = deque()
         self._in_doubt = 0
         """So many rows at the head of the queue were sent, and nobody knows whether they are stored."""
@@ -69,7 +72,7 @@ class HealthHistory(Actor):
 
     @override
     async def load(self) -> None:
-        self.context.tell_after(self._schedule.first, PruneTick())
+        self._await_prune()
 
     @override
     async def handle_batch(self, messages: Sequence[object]) -> None:
@@ -146,8 +149,11 @@ class HealthHistory(Actor):
             self._queue.popleft()
         self._dropped = 0
 
+    def _await_prune(self) -> None:
+        self.context.tell_after(self._prunes.wait(trio.current_time()), PruneTick())
+
     def _begin_pruning(self) -> None:
-        self.context.tell_after(self._schedule.every, PruneTick())
+        self._await_prune()
         if not self._is_pruning:
             self._is_pruning = self.context.start(self._prune)
 

@@ -13,6 +13,7 @@ from alphapy.sandbox.world.board import EPHEMERAL, REPLY, Board, Stored
 from alphapy.sandbox.world.channels import require_text, sending_right
 from alphapy.sandbox.world.ids import created_at
 from alphapy.sandbox.world.permissions import Right
+from alphapy.sandbox.world.records import STAGE, VOICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -162,9 +163,14 @@ class Messages(Board):
         after: int | None = None,
         around: int | None = None,
     ) -> list[JSON]:
-        """A channel's messages, newest first; empty without the right to read its history."""
+        """A channel's messages, newest first; empty without the right to read its history.
+
+        Those of a voice channel are for whoever may connect to it.
+        """
         place = self._guilds.place(channel_id)
         rights = self._access.require(by, place, 0)
+        if place.channel["type"] in {VOICE, STAGE} and not rights & Right.CONNECT:
+            raise refused(Code.MISSING_ACCESS)
         require_text(place)
         if not 1 <= limit <= HISTORY:
             raise invalid_field(("limit",), "NUMBER_TYPE_MAX", "Must be between 1 and 100.")

@@ -23,7 +23,13 @@ from alphapy.storage.evolution.frozen import TABLES
 if TYPE_CHECKING:
     import psycopg
 
-_NOT_OURS = "alembic_version"
+_STAMP = "alembic_version"
+
+_OF_EXTENSIONS = """
+    SELECT c.relname FROM pg_class c
+    JOIN pg_depend e ON e.objid = c.oid AND e.classid = 'pg_class'::regclass AND e.deptype = 'e'
+    WHERE c.relnamespace = 'public'::regnamespace
+"""
 
 
 @attrs.frozen
@@ -45,7 +51,7 @@ class TableSurvey:
 
 def lock(connection: psycopg.Connection[Any]) -> None:
     """Keep everybody else from all tables until the transaction ends, so that two surveys may be compared."""
-    for name in sorted(live.read(connection)):
+    for name in sorted(_tables(connection)):
         connection.execute(
             sql.SQL("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier("public", name))
         )
@@ -53,9 +59,15 @@ def lock(connection: psycopg.Connection[Any]) -> None:
 
 def take(connection: psycopg.Connection[Any]) -> dict[str, TableSurvey]:
     """Survey every table of the database; reads all rows, one table after the other."""
-    tables = live.read(connection)
-    tables.pop(_NOT_OURS, None)
+    tables = _tables(connection)
+    tables.pop(_STAMP, None)
     return {name: _survey(connection, table) for name, table in sorted(tables.items())}
+
+
+def _tables(connection: psycopg.Connection[Any]) -> dict[str, Table]:
+    """Every table but those that extensions keep for themselves, which may not even be read."""
+    theirs = {row[0] for row in connection.execute(_OF_EXTENSIONS).fetchall()}
+    return {name: table for name, table in live.read(connection).items() if name not in theirs}
 
 
 def _survey(connection: psycopg.Connection[Any], table: Table) -> TableSurvey:

@@ -97,6 +97,8 @@ def back_up(dsn: str, out: Path, *, exclude_analytics: bool = False, prune: bool
             _sync_folder(out)
     except OSError as error:
         raise BackupError(f"The backup could not be written to {out}: {error.strerror}.") from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise BackupError("A migration is running. Take the backup when it is done.") from error
     except psycopg.Error as error:
         raise BackupError(f"The database could not be read: {str(error).strip()}") from error
     pruned = tuple(_prune(out, found.created_at)) if prune else ()

@@ -70,16 +70,24 @@ def _retire(steps: Steps, condition: str, parameters: tuple[str, ...]) -> None:
     catch_up_sequences(steps, TABLES["settings_history"])
     rows = steps.connection.execute(
         f"DELETE FROM bot_settings WHERE {condition}"  # noqa: S608 - a text of this module
-        " RETURNING guild_id, scope, key, value, value_type".encode(),
+        " RETURNING guild_id, scope, key, value::text, value_type".encode(),
         parameters,
     ).fetchall()
     carried = 0
     for guild_id, scope, key, value, value_type in rows:
-        _record(steps.connection, guild_id, (scope, key, value_type), Jsonb(value), Jsonb(None), "deleted")
-        successor = successor_of(scope, key, value)
+        _record(steps.connection, guild_id, (scope, key, value_type), value, "null", "deleted")
+        successor = successor_of(scope, key, _decoded(value))
         carried += successor is not None and _carry_over(steps.connection, guild_id, successor)
     if rows:
         _tell(steps, len(rows), carried)
+
+
+def _decoded(text: str) -> object:
+    """A stored value; None for JSON beyond all bounds, which never meant anything to anybody."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _tell(steps: Steps, retired: int, carried: int) -> None:
@@ -139,7 +147,7 @@ def _carry_over(connection: psycopg.Connection[Any], guild_id: int, successor: _
     ).rowcount
     if written:
         names = (successor.scope, successor.key, successor.value_type)
-        _record(connection, guild_id, names, None, Jsonb(successor.value), "created")
+        _record(connection, guild_id, names, None, json.dumps(successor.value), "created")
     return bool(written)
 
 
@@ -147,15 +155,15 @@ def _record(
     connection: psycopg.Connection[Any],
     guild_id: int,
     names: tuple[str, str, str | None],
-    old: Jsonb | None,
-    new: Jsonb,
+    old: str | None,
+    new: str,
     change_type: str,
 ) -> None:
     scope, key, value_type = names
     connection.execute(
         """
         INSERT INTO settings_history (guild_id, scope, key, old_value, new_value, value_type, change_type)
-        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        VALUES (%s, %s, %s, %s::jsonb, %s::jsonb, %s, %s)
         """,
         (guild_id, scope, key, old, new, value_type, change_type),
     )

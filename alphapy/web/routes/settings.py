@@ -249,6 +249,10 @@ def _refusal(why: NotSaved) -> ApiError:
 def routes(sources: Sources) -> tuple[Route, ...]:
     """The routes."""
     handlers = SettingsRoutes(sources)
+    return (*_present(handlers), *_past(handlers))
+
+
+def _present(handlers: SettingsRoutes) -> tuple[Route, ...]:
     return (
         Route(
             method="GET",
@@ -286,6 +290,23 @@ def routes(sources: Sources) -> tuple[Route, ...]:
             ),
         ),
         Route(
+            method="POST",
+            path="/api/dashboard/{guild_id}/settings/invalidate-cache",
+            params={"guild_id": GuildId},
+            handler=handlers.reload,
+            access=Access.DADMIN,
+            summary="Read a server's settings from the database again",
+            description="For programs that write the tables themselves.",
+            tag=TAG,
+            answer=Reloaded,
+            errors=("db_unavailable",),
+        ),
+    )
+
+
+def _past(handlers: SettingsRoutes) -> tuple[Route, ...]:
+    return (
+        Route(
             method="GET",
             path="/api/dashboard/{guild_id}/settings/history",
             params={"guild_id": GuildId},
@@ -319,17 +340,5 @@ def routes(sources: Sources) -> tuple[Route, ...]:
                 "bot_unavailable",
                 "db_unavailable",
             ),
-        ),
-        Route(
-            method="POST",
-            path="/api/dashboard/{guild_id}/settings/invalidate-cache",
-            params={"guild_id": GuildId},
-            handler=handlers.reload,
-            access=Access.DADMIN,
-            summary="Read a server's settings from the database again",
-            description="For programs that write the tables themselves.",
-            tag=TAG,
-            answer=Reloaded,
-            errors=("db_unavailable",),
         ),
     )

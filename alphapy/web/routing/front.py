@@ -170,7 +170,8 @@ class Front:
 
     def __init__(self, app: App, desk: FrontDesk) -> None:
         self._app = app
-        self._desk = desk
+        self.desk = desk
+        """What it works with."""
         self._idle = trio.lowlevel.ParkingLot()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -180,7 +181,7 @@ class Front:
             return
         head = Head.of(scope)
         prefix = "" if scope["type"] == "http" else "websocket."
-        visit = _Visit(self._desk, head, trio.current_time(), head.request_id(), prefix, send)
+        visit = _Visit(self.desk, head, trio.current_time(), head.request_id(), prefix, send)
         state = {**scope.get("state", {}), "request_id": visit.request_id}
         with logged_with(request_id=visit.request_id):
             try:
@@ -207,12 +208,12 @@ class Front:
 
     async def _admit(self, visit: _Visit, receive: Receive) -> bytes:
         """The body of a request that is within its limits; raises ApiError for another."""
-        head, signatures = visit.head, self._desk.signatures
+        head, signatures = visit.head, self.desk.signatures
         kind = limit_class(head.method, head.path)
         if kind is LimitClass.HOOK and not signatures.may_accept(head):
             kind = LimitClass.WRITE
         try:
-            if self._desk.stopping() and head.path not in _ALWAYS:
+            if self.desk.stopping() and head.path not in _ALWAYS:
                 raise ApiError(503, "overloaded", "The service is stopping. Please try again soon.", _CLOSE)
             if kind is not LimitClass.HOOK:
                 await self._limit(visit, kind)
@@ -227,7 +228,7 @@ class Front:
 
     async def _limit(self, visit: _Visit, kind: LimitClass) -> None:
         """Count a request; raises ApiError for one too many, when its turn to be refused has come."""
-        desk = self._desk
+        desk = self.desk
         client = desk.client(visit.head)
         refusal = desk.windows.take(client, kind, trio.current_time())
         if refusal is None:
@@ -249,7 +250,7 @@ class Front:
 
     async def _body(self, head: Head, receive: Receive) -> bytes:
         """The whole body; raises ApiError for one that is too large, or takes too long."""
-        counters = self._desk.counters
+        counters = self.desk.counters
         declared = head.get(b"content-length") or b""
         if declared.isdigit() and int(declared) > BODY_LIMIT:
             raise ApiError(413, "too_large", TOO_LARGE, _CLOSE)
@@ -258,7 +259,7 @@ class Front:
             raise ApiError(503, "overloaded", BUSY, {**_CLOSE, "Retry-After": "1"})
         counters.reading += 1
         try:
-            with trio.fail_after(self._desk.body_seconds):
+            with trio.fail_after(self.desk.body_seconds):
                 return await _read(receive)
         except trio.TooSlowError:
             raise ApiError(
@@ -270,7 +271,7 @@ class Front:
     @contextmanager
     def _slot(self, head: Head) -> Iterator[None]:
         """Being one of those that are answered at the same time; raises ApiError when there are too many."""
-        counters = self._desk.counters
+        counters = self.desk.counters
         most = CONCURRENT if head.path.startswith("/webhooks/") else CONCURRENT - FOR_HOOKS
         if counters.running >= most:
             counters.overloaded += 1
@@ -286,7 +287,7 @@ class Front:
     async def finish(self, *, within: float) -> None:
         """Return once nothing is being answered any more, or after so many seconds."""
         with trio.move_on_after(within):
-            while self._desk.counters.running:
+            while self.desk.counters.running:
                 await self._idle.park()
 
 

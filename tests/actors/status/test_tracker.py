@@ -117,7 +117,7 @@ async def test_the_oldest_entries_go_when_too_many_wait(
         for number in range(5):
             registry.tell(TRACKER, outcome(number))
     assert await users(pool) == [2, 3, 4]
-    assert sum(getattr(record, "event", "") == "tracker_overflow" for record in caplog.records) == 1
+    assert sum(getattr(record, "event", "") == "rows_dropped" for record in caplog.records) == 1
 
 
 async def test_a_database_that_takes_nothing_for_a_while_costs_no_entry(pool: Pool) -> None:

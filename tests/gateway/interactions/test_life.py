@@ -356,6 +356,22 @@ async def test_visibility_is_the_commands_unless_a_reply_says_otherwise(autojump
         assert [said.ephemeral for said in found.calls.said] == [True, True, True]
 
 
+async def test_a_reply_is_revised_in_its_place(autojump_clock: MockClock) -> None:
+    async def handler(invocation: Invocation) -> None:
+        await invocation.reply("begun")
+        await invocation.revise("done")
+
+    async def too_early(invocation: Invocation) -> None:
+        await invocation.revise("nothing to revise")
+
+    early = Command(name="early", description="Too early.", handler=too_early)
+    async with house(commands=[does(handler), early]) as found:
+        await found.submit(command("do"))
+        assert found.calls.methods == ["respond", "edit_original"]
+        await found.submit(command("early"))
+        assert [crash.error_type for crash in found.crashes] == ["AnswerMisuse"]
+
+
 async def test_a_refusal_after_a_public_promise_is_for_the_member_alone(autojump_clock: MockClock) -> None:
     async def handler(invocation: Invocation) -> None:
         await invocation.defer(ephemeral=False)
