@@ -213,7 +213,7 @@ async def guilds_with_notices(tx: Transaction, *, before: datetime, limit: int) 
 
 async def oldest_notice(tx: Transaction) -> datetime | None:
     """When the oldest notice that still stands, of any guild, was posted."""
-    found: datetime | None = await tx.fetch_value(f"SELECT min(e.done_at) {_NOTICES}")  # noqa: S608
+    found: datetime | None = await tx.fetch_value(f"SELECT min(e.done_at) {_NOTICES}")
     return found
 
 

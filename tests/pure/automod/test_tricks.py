@@ -220,7 +220,7 @@ EVERYTHING = RuleSet(
         rule("regex", number=4, patterns=[r"\bfree\s+nitro\b", r"(?:steam|disc[o0]rd)[a-z]*\.(?:ru|xyz)"]),
         rule("caps", number=5),
         rule("mentions", number=6),
-        rule("bad_words", number=7, words=["ass hole", "retard", "spast", "hurensohn", "piç", "siktir", "tyfus"]),
+        rule("bad_words", number=7, words=["ass hole", "retard", "hurensohn", "piç", "siktir", "tyfus"]),
     ),
     premium=True,
 )  # fmt: skip
