@@ -201,7 +201,7 @@ class AutomodRoutes:
 
     async def read_settings(self, call: Call) -> Reply:
         """The switches."""
-        settings = await self._desk.ask(_settings_of(call.guild), EnsureFresh())
+        settings = await self._desk.ask(_settings_of(call.guild), EnsureFresh(max_age=0.0))
         return Reply(
             body=SettingsItem(
                 enabled=settings.enabled(FEATURE),
