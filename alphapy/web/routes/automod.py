@@ -248,7 +248,7 @@ class AutomodRoutes:
         if resolved is None:
             raise not_found("This server has no violation of that number.")
         if not resolved.changed:
-            raise ApiError(409, "conflict", f"There is no appeal to decide: it is {resolved.status}.")
+            raise ApiError(409, "not_pending", f"There is no appeal to decide: it is {resolved.status}.")
         return Reply(body=Decided(appeal_status=resolved.status))
 
     async def _rules(self, guild_id: GuildId) -> RuleSet:
@@ -412,6 +412,6 @@ def _other_routes(handlers: AutomodRoutes) -> tuple[Route, ...]:
             tag=TAG,
             body=Decision,
             answer=Decided,
-            errors=("not_found", "conflict", "db_unavailable"),
+            errors=("not_found", "not_pending", "db_unavailable"),
         ),
     )

@@ -178,7 +178,7 @@ async def test_moderation_28_an_appeal_is_decided_once(desk: Desk) -> None:
     path = f"{PATH}/appeals/1/resolve"
     answer = await desk.send("POST", path, json={"decision": "approve"})
     assert answer.json() == {"success": True, "appeal_status": "approved"}
-    assert await desk.refused("POST", path, json={"decision": "deny"}) == (409, "conflict")
+    assert await desk.refused("POST", path, json={"decision": "deny"}) == (409, "not_pending")
     assert await desk.refused("POST", f"{PATH}/appeals/2/resolve", json={"decision": "deny"}) == (
         409,
         "conflict",
