@@ -62,6 +62,8 @@ class DocsRoutes:
         self._facts = facts
         self._table = table
         self._document: Mapping[str, Any] | None = None
+        self._page: bytes | None = None
+        """Rendering it takes long, and it is open to everybody."""
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -76,17 +78,19 @@ class DocsRoutes:
 
     async def page(self, _: Call) -> Reply:
         """For people."""
-        text = await render_template(
-            "docs.html",
-            facts=self._facts,
-            document=self.document,
-            chapters=chapters(self.document),
-            type_of=type_of,
-            bounds_of=bounds_of,
-            prose=prose,
-            who=WHO,
-        )
-        return Reply(body=text.encode(), headers=HEADERS)
+        if self._page is None:
+            text = await render_template(
+                "docs.html",
+                facts=self._facts,
+                document=self.document,
+                chapters=chapters(self.document),
+                type_of=type_of,
+                bounds_of=bounds_of,
+                prose=prose,
+                who=WHO,
+            )
+            self._page = text.encode()
+        return Reply(body=self._page, headers=HEADERS)
 
 
 def routes(facts: ServiceFacts, table: Callable[[], Iterable[Route]]) -> tuple[Route, ...]:

@@ -260,6 +260,10 @@ def _refuse_other_sites() -> None:
 def routes(sources: Sources) -> tuple[Route, ...]:
     """The routes."""
     handlers = LetterRoutes(sources.letters)
+    return (*_of_many(handlers), *_of_one(handlers))
+
+
+def _of_many(handlers: LetterRoutes) -> tuple[Route, ...]:
     return (
         Route(
             method="GET",
@@ -302,6 +306,11 @@ def routes(sources: Sources) -> tuple[Route, ...]:
             answer=LettersDiscarded,
             errors=("forbidden", "db_unavailable"),
         ),
+    )
+
+
+def _of_one(handlers: LetterRoutes) -> tuple[Route, ...]:
+    return (
         Route(
             method="POST",
             path=f"{BASE}/{{number}}/replay",

@@ -55,6 +55,11 @@ class Bot:
         """The process that is to run now."""
         return None if self._current is None else self._current.pid
 
+    @property
+    def port(self) -> int:
+        """Where its HTTP answers."""
+        return self._port
+
     async def keep_running(self) -> None:
         """Run it, and run it again whenever it has ended."""
         while not self._stopping:

@@ -10,7 +10,7 @@ import inspect
 import types
 import typing
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NotRequired, Required, Union, get_args, get_origin
 from uuid import UUID
 
 import attrs
@@ -59,6 +59,8 @@ class Schemas:
             return _whole(INT64) if direction is Direction.GIVEN else {"type": "integer"}
         if kind in SNOWFLAKES:
             return _id(Id.TEXT, direction)
+        if origin in {NotRequired, Required}:
+            return self.of(get_args(kind)[0], direction)
         if origin is Annotated:
             return self._annotated(kind, direction)
         if origin in {Union, types.UnionType}:
@@ -124,11 +126,14 @@ class Schemas:
             properties[name] = self.of(hints[name], direction)
             if direction is Direction.GIVEN and _is_plain(default):
                 properties[name] = {**properties[name], "default": default}
-        required = [
-            name
-            for name, default in fields.items()
-            if direction is Direction.ANSWERED or default is attrs.NOTHING
-        ]
+        if is_typeddict(kind):
+            required = [name for name in fields if name in kind.__required_keys__]
+        else:
+            required = [
+                name
+                for name, default in fields.items()
+                if direction is Direction.ANSWERED or default is attrs.NOTHING
+            ]
         found: Schema = {"type": "object", "properties": properties}
         if required:
             found["required"] = required

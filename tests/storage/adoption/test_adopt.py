@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+import trio
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
@@ -180,6 +181,21 @@ def test_a_second_time_there_is_nothing_to_do(database_url: str) -> None:
     report = adopt(database_url, HERE, dry_run=False)
     assert report.as_json()["changed"] is False
     assert "Nothing to do" in str(report)
+
+
+async def test_of_two_takeovers_at_once_one_finds_nothing_to_do(empty_database_url: str) -> None:
+    run(empty_database_url, SINGLE_GUILD)
+    changed: list[bool] = []
+
+    async def take_over() -> None:
+        report = await trio.to_thread.run_sync(lambda: adopt(empty_database_url, HERE, dry_run=False))
+        changed.append(report.as_json()["changed"])
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take_over)
+        nursery.start_soon(take_over)
+    assert sorted(changed) == [False, True]
+    assert_newest(empty_database_url)
 
 
 def test_retired_settings_are_accounted_for(databases: Databases, chain: Mapping[str, str]) -> None:
