@@ -67,6 +67,9 @@ from alphapy.web.routes.dashboard import Dashboard
 from alphapy.web.sources import ServiceFacts, Sources
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alphapy.actors.effects.verbs import Verb
     from alphapy.config import Config
     from alphapy.gateway.invocation import Crash, Outcome
 
@@ -126,10 +129,7 @@ class Service:
         self.journal = JournalKit(
             pool=wings.pool,
             progress=self.progress,
-            verbs={
-                **verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
-                **moderation_verbs(ModerationCalls(wings.rest), self.calls, lambda: self.guilds.me),
-            },
+            verbs=self._verbs(wings),
             clock=wings.clock,
             rng=wings.rng,
             waypoints=wings.waypoints,
@@ -160,6 +160,13 @@ class Service:
         self._has_timers = False
         self._build()
         self.web = build_app(self._sources())
+
+    def _verbs(self, wings: Wings) -> Mapping[str, Verb]:
+        """Everything that can be done at Discord as an effect."""
+        return {
+            **verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
+            **moderation_verbs(ModerationCalls(wings.rest), self.calls, lambda: self.guilds.me),
+        }
 
     def _build(self) -> None:
         catalogue = BuiltFeatures()

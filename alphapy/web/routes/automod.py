@@ -281,7 +281,8 @@ def _unknown() -> ApiError:
 
 def routes(sources: Sources) -> tuple[Route, ...]:
     """The routes."""
-    return (*_rule_routes(AutomodRoutes(sources)), *_other_routes(AutomodRoutes(sources)))
+    handlers = AutomodRoutes(sources)
+    return (*_rule_routes(handlers), *_figure_routes(handlers), *_switch_routes(handlers))
 
 
 def _rule_routes(handlers: AutomodRoutes) -> tuple[Route, ...]:
@@ -340,7 +341,7 @@ def _rule_routes(handlers: AutomodRoutes) -> tuple[Route, ...]:
     )
 
 
-def _other_routes(handlers: AutomodRoutes) -> tuple[Route, ...]:
+def _figure_routes(handlers: AutomodRoutes) -> tuple[Route, ...]:
     guild = {"guild_id": GuildId}
     return (
         Route(
@@ -366,6 +367,12 @@ def _other_routes(handlers: AutomodRoutes) -> tuple[Route, ...]:
             answer=list[ViolationItem],
             errors=("db_unavailable",),
         ),
+    )
+
+
+def _switch_routes(handlers: AutomodRoutes) -> tuple[Route, ...]:
+    guild = {"guild_id": GuildId}
+    return (
         Route(
             method="GET",
             path=PATH + "/settings",
