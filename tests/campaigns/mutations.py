@@ -124,6 +124,14 @@ MUTATIONS = (
         blows=_at(Point.UNCOMMITTED, "event_progress", lag=1.2),
     ),
     Mutation(
+        name="an interaction does not hold the mark",
+        file="alphapy/actors/unanswered.py",
+        before="self._progress.hand_on(event, [HOLDER])",
+        after="self._progress.hand_on(event, [])",
+        # Long enough for a promise of an answer, and for a mark that passes the interaction.
+        blows=_at(Point.UNCOMMITTED, "custom_commands", lag=2.4),
+    ),
+    Mutation(
         name="nothing is read back",
         file="alphapy/actors/custom_commands/manifest.py",
         before="backfill=ANSWER_LIVES",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -385,6 +386,20 @@ def test_a_manifest_that_lies_is_found_out(filled: str, empty_database_url: str,
     tampered(folder, newer)
     with pytest.raises(BackupError, match="newer version"):
         restore(empty_database_url, folder, HERE)
+
+
+def test_a_file_that_breaks_off_is_named(filled: str, empty_database_url: str, tmp_path: Path) -> None:
+    folder = back_up(filled, tmp_path).folder
+    path = folder / "reminders.copy.gz"
+    path.write_bytes(path.read_bytes()[:-10])
+
+    def with_its_hash(found: Any) -> None:
+        found["tables"]["reminders"]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    tampered(folder, with_its_hash)
+    with pytest.raises(BackupError, match=r"reminders\.copy\.gz cannot be read to its end"):
+        restore(empty_database_url, folder, HERE)
+    assert catalog(empty_database_url) == {}
 
 
 async def test_a_backup_that_is_killed_leaves_nothing_that_passes_for_one(

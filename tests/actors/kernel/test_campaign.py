@@ -73,7 +73,15 @@ def test_nothing_is_lost_whatever_happens(steps: list[Step], batched: bool) -> N
             raise Boom("this once")
 
     journal = Journal(on_handle=on_handle)
-    spec = probe_spec(journal, batched=batched, idle_after=1.0, mailbox=12, batch=4, restarts=3)
+    spec = probe_spec(
+        journal,
+        batched=batched,
+        idle_after=1.0,
+        mailbox=12,
+        batch=4,
+        restarts=3,
+        park_after=1e9,  # that parks notes of its own, see test_supervision.py
+    )
 
     async def follow() -> None:
         async with running({PROBE: spec}, budget=Budget(1000), stop_within=10_000.0) as house:
