@@ -147,6 +147,9 @@ class Config:
 
     grok_api_key: Secret | None = _secret("GROK_API_KEY", "key of the language model")
     openai_api_key: Secret | None = _secret("OPENAI_API_KEY", "key of the language model")
+    llm_base_url: str = variable(
+        "LLM_BASE_URL", _web, "", "an OpenAI-compatible interface; unset: the provider's own"
+    )
     llm_provider: str = variable("LLM_PROVIDER", text, "grok", "whose language model is used")
     google_credentials_json: Secret | None = _secret("GOOGLE_CREDENTIALS_JSON", "read-only access to Drive")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from alphapy.actors.automod import manifest as automod
 from alphapy.actors.command_sync import manifest as command_sync
 from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
@@ -27,6 +28,7 @@ BUILDERS = (
     maintenance.build_migrations,
     maintenance.build_reload,
     webhooks.build,
+    automod.build,
     retention.build,
     custom_commands.build,
 )

@@ -14,6 +14,7 @@ from alphapy.actors.backfill.backfill import Backfill
 from alphapy.actors.dead_letters.desk import DeadLetterDesk
 from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.effects.messages import Sweep
+from alphapy.actors.effects.moderation import moderation_verbs
 from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
 from alphapy.actors.effects.sweeper import Sweeper
 from alphapy.actors.effects.verbs import verbs
@@ -35,6 +36,7 @@ from alphapy.actors.sessions import SessionKeeper, StoredProgress
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.actors.settings.snapshot import SettingsUnavailable
+from alphapy.ai.client import LanguageModel
 from alphapy.environment import Secret
 from alphapy.features import BuiltFeatures
 from alphapy.gateway.access import RoleAuthority
@@ -45,6 +47,7 @@ from alphapy.gateway.models.guild import Permissions
 from alphapy.gateway.opcodes import ALPHAPY_INTENTS
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
+from alphapy.gateway.rest.moderation import ModerationCalls
 from alphapy.gateway.shards import ShardPlan, Shards
 from alphapy.logging_setup import secrets_of
 from alphapy.phases import Phase, phase
@@ -64,6 +67,9 @@ from alphapy.web.routes.dashboard import Dashboard
 from alphapy.web.sources import ServiceFacts, Sources
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alphapy.actors.effects.verbs import Verb
     from alphapy.config import Config
     from alphapy.gateway.invocation import Crash, Outcome
 
@@ -83,6 +89,7 @@ class Wings:
     clock: Clock
     pool: Pool
     rest: RestClient
+    model: LanguageModel
     rng: random.Random
     waypoints: Waypoints
     dsn: Secret
@@ -98,6 +105,7 @@ class Service:
         self.clock = wings.clock
         self.pool = wings.pool
         self.rest = wings.rest
+        self._model = wings.model
         self.rng = wings.rng
         self.calls = DiscordCalls(wings.rest)
         self.guilds = GuildCache()
@@ -121,7 +129,7 @@ class Service:
         self.journal = JournalKit(
             pool=wings.pool,
             progress=self.progress,
-            verbs=verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
+            verbs=self._verbs(wings),
             clock=wings.clock,
             rng=wings.rng,
             waypoints=wings.waypoints,
@@ -152,6 +160,13 @@ class Service:
         self._has_timers = False
         self._build()
         self.web = build_app(self._sources())
+
+    def _verbs(self, wings: Wings) -> Mapping[str, Verb]:
+        """Everything that can be done at Discord as an effect."""
+        return {
+            **verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
+            **moderation_verbs(ModerationCalls(wings.rest), self.calls, lambda: self.guilds.me),
+        }
 
     def _build(self) -> None:
         catalogue = BuiltFeatures()
@@ -229,6 +244,7 @@ class Service:
             outside=self.outside,
             dsn=self.dsn,
             mask=self.mask,
+            model=self._model,
         )
 
     async def load_settings(self) -> None:

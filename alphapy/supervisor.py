@@ -30,6 +30,7 @@ from alphapy.actors.kernel.bus import Answered
 from alphapy.actors.kernel.clock import SystemClock
 from alphapy.actors.kernel.registry import EssentialActorFailed
 from alphapy.actors.kernel.waypoints import Unwatched
+from alphapy.ai.client import LanguageModel
 from alphapy.environment import Secret
 from alphapy.gateway.commands import ManifestError
 from alphapy.gateway.reconnect import FatalClose
@@ -155,6 +156,7 @@ async def serve(
                 open_pool(dsn, min_size=config.database_pool_min, max_size=config.database_pool_max, rng=rng)
             )
         rest = await wings.enter_async_context(RestClient(config.token, config.discord_api_base))
+        model = await wings.enter_async_context(LanguageModel.of(config))
         outside = await wings.enter_async_context(upstream.client())
         service = Service(
             config,
@@ -162,6 +164,7 @@ async def serve(
                 clock=clock or SystemClock(),
                 pool=pool,
                 rest=rest,
+                model=model,
                 rng=rng,
                 waypoints=waypoints or Unwatched(),
                 outside=outside,

@@ -20,6 +20,7 @@ from alphapy.actors.kernel.bus import Bus
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.listeners import Running
+from alphapy.ai.client import LanguageModel
 from alphapy.config import Config
 from alphapy.environment import Secret
 from alphapy.gateway.commands import Command, Group
@@ -194,6 +195,7 @@ class Wiring:
     owners: Owners
     catalogue: Catalogue
     info: ServiceInfo
+    model: LanguageModel
     restarts: Restarts
     outside: httpx.AsyncClient
     """For asking services other than Discord."""

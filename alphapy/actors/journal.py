@@ -62,8 +62,12 @@ class Journal:
         kit: JournalKit,
         *,
         on_done: Callable[[Transaction, Effect], Awaitable[Sequence[Draft]]],
+        on_undone: Callable[[Transaction, Effect, str], Awaitable[Sequence[Draft]]] | None = None,
     ) -> None:
-        """``on_done`` runs in the transaction that closes an effect as done; it returns what follows."""
+        """``on_done`` runs in the transaction that closes an effect as done; it returns what follows.
+
+        ``on_undone`` does so for one that was refused or has expired; it is told why.
+        """
         guild_id = context.address.guild_id
         assert guild_id is not None, "a journal belongs to a guild"  # noqa: S101
         self._guild_id = guild_id
@@ -71,7 +75,7 @@ class Journal:
         self._context = context
         self._kit = kit
         self._progress = ActorProgress(kit.progress, context.address)
-        self._outbox = Outbox(context, kit, on_done)
+        self._outbox = Outbox(context, kit, on_done, on_undone)
 
     async def load(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """At the actor's load: read its state, its progress and its pending effects in one transaction."""
@@ -101,9 +105,11 @@ class Journal:
         self,
         events: Sequence[Told],
         drafts: Sequence[Draft] = (),
-        also: Callable[[Transaction], Awaitable[None]] | None = None,
+        also: Callable[[Transaction], Awaitable[Sequence[Draft] | None]] | None = None,
     ) -> None:
         """Store the effects of these fresh events, and what ``also`` writes, with the progress; then begin.
+
+        ``also`` may return further effects, for which it had to read something in the transaction.
 
         Raises what the pool raises, and Unavailable while a dead letter waits to be stored.
         """
@@ -131,8 +137,11 @@ class Journal:
             recorded = await effect_storage.record(
                 tx, self._guild_id, self._feature, drafts, now=kit.clock.now()
             )
-            if also is not None:
-                await also(tx)
+            more = await also(tx) if also is not None else None
+            if more:
+                recorded += await effect_storage.record(
+                    tx, self._guild_id, self._feature, more, now=kit.clock.now()
+                )
             return recorded
 
         await kit.waypoints.reach(Waypoint.BEFORE_COMMIT)

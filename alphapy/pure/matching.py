@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 try:
     import re2
@@ -23,6 +26,9 @@ MAX_PATTERN_LENGTH = 200
 
 MAX_PATTERN_MEMORY = 1 << 20
 """Bytes that RE2 may use for one pattern."""
+
+MAX_ALTERNATION_MEMORY = 8 << 20
+"""Bytes that RE2 may use for one search for many patterns."""
 
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _UNSUPPORTED = (
@@ -58,11 +64,21 @@ class PatternRefused(Exception):
         return self.kind.value
 
 
+class Found(Protocol):
+    """A place where a pattern occurs; ``[0]`` is its text."""
+
+    def __getitem__(self, group: int, /) -> str: ...
+
+
 class Pattern(Protocol):
     """A compiled pattern."""
 
     def search(self, text: str) -> object | None:
         """Something truthy where the pattern occurs in the text, which holds no lone surrogate."""
+        ...
+
+    def finditer(self, text: str) -> Iterator[Found]:
+        """Every place where it occurs, from left to right, without overlaps."""
         ...
 
 
@@ -99,3 +115,38 @@ def _kind(error: Exception) -> RefusalKind:
     if "too large" in text:
         return RefusalKind.TOO_LARGE
     return RefusalKind.UNSUPPORTED if any(sign in text for sign in _UNSUPPORTED) else RefusalKind.INVALID
+
+
+class Alternation:
+    """Many patterns as one search, in any case: whether any of them occurs, in one pass over the text.
+
+    Patterns that are too many for one automaton make several. Each pattern has been compiled alone before.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._searches = tuple(_searches([without_surrogates(pattern) for pattern in patterns]))
+
+    def __bool__(self) -> bool:
+        return bool(self._searches)
+
+    def occurs(self, text: str) -> bool:
+        """Whether any pattern occurs; the text holds no lone surrogate."""
+        return any(search.search(text) is not None for search in self._searches)
+
+
+def _searches(patterns: list[str]) -> Iterator[Pattern]:
+    if not patterns or re2 is None:
+        return
+    options = re2.Options()
+    options.max_mem = MAX_ALTERNATION_MEMORY
+    options.log_errors = False
+    options.case_sensitive = False
+    options.never_capture = True
+    try:
+        yield re2.compile("|".join(patterns), options)
+    except re2.error:
+        if len(patterns) == 1:
+            return
+        middle = len(patterns) // 2
+        yield from _searches(patterns[:middle])
+        yield from _searches(patterns[middle:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alphapy.web import docs, health, letters, metrics, observability, tree
-from alphapy.web.routes import custom_commands, discord_meta, logs, settings, top_commands, webhooks
+from alphapy.web.routes import automod, custom_commands, discord_meta, logs, settings, top_commands, webhooks
 from alphapy.web.routes import metrics as dashboard_metrics
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def declared_routes(
         *tree.routes(sources, census),
         *metrics.routes(sources, census, probe),
         *settings.routes(sources),
+        *automod.routes(sources),
         *custom_commands.routes(sources),
         *discord_meta.routes(sources),
         *logs.routes(sources),

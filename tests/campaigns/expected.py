@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from tests.campaigns.model import answering
+from tests.campaigns.model import answering, forbidden
 from tests.campaigns.plan import Confirmed, Rule
 from tests.campaigns.town import Said
 
@@ -39,6 +39,11 @@ def expectations(plan: Plan, town: Town) -> list[Expected]:
             words = chosen.answer(town.author(said.act))
             found.append(Expected(said=said, rule=chosen, channel_id=town.place(said.act), words=words))
     return found
+
+
+def violations(town: Town) -> list[Said]:
+    """The messages that auto-moderation must delete, in their order."""
+    return [said for said in town.said if forbidden(said.act.content)]
 
 
 def unanswered_since(plan: Plan, town: Town) -> float | None:

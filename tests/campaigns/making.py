@@ -44,7 +44,7 @@ SEND = "POST /channels/{channel_id}/messages"
 DELETE = "DELETE /channels/{channel_id}/messages/{message_id}"
 CALLBACK = "POST /interactions/{interaction_id}/{token}/callback"
 
-TABLES = ("custom_commands", "event_progress", "effects", "gateway_sessions")
+TABLES = ("custom_commands", "event_progress", "effects", "gateway_sessions", "automod_logs")
 """Where a commit may be hit."""
 
 _WORDS = [
@@ -162,6 +162,10 @@ class _Load:
     def _content(self, guild: _Guild) -> str:
         rng = self._rng
         talk = " ".join(rng.choices(_WORDS, k=rng.randint(1, 6)))
+        if rng.random() < 0.1:
+            return rng.choice(
+                [f"the kraken {talk}", f"{talk} KRAKEN coffee", "kra\u200bken", f"!kraken {talk}"]
+            )
         if rng.random() > 0.4:
             return rng.choice([talk, talk, talk.upper(), "!hello there", "!loud", "ask what?", "ticket-1"])
         if guild.added and rng.random() < 0.2:

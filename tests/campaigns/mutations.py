@@ -83,8 +83,11 @@ _BETWEEN = """            for number in letters:
             recorded = await effect_storage.record(
                 tx, self._guild_id, self._feature, drafts, now=kit.clock.now()
             )
-            if also is not None:
-                await also(tx)
+            more = await also(tx) if also is not None else None
+            if more:
+                recorded += await effect_storage.record(
+                    tx, self._guild_id, self._feature, more, now=kit.clock.now()
+                )
             return recorded
 """
 _JOURNAL = "alphapy/actors/journal.py"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tests.campaigns.model import FORBIDDEN, SEVERITY
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -29,6 +31,12 @@ class Books:
     """Guild number, feature, session and sequence number."""
     sessions: Sequence[tuple[str, int]]
     """Session and low-water mark of each shard."""
+    logged: Sequence[str] = ()
+    """The message revisions in the log of auto-moderation."""
+    points: Mapping[tuple[int, int], int] = attrs.field(factory=dict)
+    """By guild number and member."""
+    triggers: int = 0
+    """Of all of auto-moderation's statistics."""
 
 
 def store_rules(ground: Ground, guilds: Sequence[int], rules: Iterable[Rule]) -> None:
@@ -44,6 +52,22 @@ def store_rules(ground: Ground, guilds: Sequence[int], rules: Iterable[Rule]) ->
             " case_sensitive, delete_trigger, reply_to_user) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
             rows,
         )
+        for guild in guilds:
+            cursor.execute(_MODERATION, {"guild": guild, "words": FORBIDDEN, "severity": SEVERITY})
+
+
+_MODERATION = """
+    WITH settings AS (
+        INSERT INTO bot_settings (guild_id, scope, key, value, value_type)
+        VALUES (%(guild)s, 'automod', 'enabled', 'true', 'bool')
+    ), action AS (
+        INSERT INTO automod_actions (guild_id, action_type, severity, config)
+        VALUES (%(guild)s, 'delete', %(severity)s, '{}') RETURNING id
+    )
+    INSERT INTO automod_rules (guild_id, rule_type, name, config, action_id)
+    SELECT %(guild)s, 'content', 'sea monsters', jsonb_build_object('words', ARRAY[%(words)s::text]), id
+    FROM action
+"""
 
 
 def _flags(rule: Rule) -> tuple[bool, bool, bool]:
@@ -75,6 +99,19 @@ def read_books(connection: psycopg.Connection[Any], guilds: Sequence[int]) -> Bo
                 (session, mark)
                 for session, mark in _rows(connection, "gateway_sessions", "SELECT session_id, mark")
             ],
+            logged=[key for (key,) in _rows(connection, "automod_logs", "SELECT event_key")],
+            points={
+                (number[guild], user): points
+                for guild, user, points in _rows(
+                    connection,
+                    "automod_user_history",
+                    "SELECT guild_id, user_id, sum(total_points)::int",
+                    "GROUP BY 1, 2",
+                )
+            },
+            triggers=sum(
+                count for (count,) in _rows(connection, "automod_stats", "SELECT coalesce(triggers_count, 0)")
+            ),
         )
 
 

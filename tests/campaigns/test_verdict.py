@@ -107,7 +107,7 @@ async def test_what_is_as_it_must_be_passes(tmp_path: Path) -> None:
     assert not still_missing(PLAN, play.town, GOOD)
     verdict = play.verdict()
     assert verdict.passed, verdict.problems
-    assert [(c.expected, c.found) for c in verdict.counts] == [(3, 3), (3, 3), (1, 1), (0, 0)]
+    assert [(c.expected, c.found) for c in verdict.counts] == [(3, 3), (3, 3), (1, 1), (0, 0), (0, 0)]
 
 
 async def test_a_lost_and_a_doubled_answer_are_seen(tmp_path: Path) -> None:
@@ -160,6 +160,28 @@ async def test_the_books_are_read(tmp_path: Path) -> None:
     play.all_well()
     for field, value in wrong.items():
         assert not play.verdict(attrs.evolve(GOOD, **{field: value})).passed, field
+
+
+async def test_a_violation_that_is_not_logged_or_logged_twice_is_seen(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.all_well()
+    play.town.say(Say(0, 1, 1, "the KRA\u200bKEN"))
+    missing = play.verdict()
+    assert any("violations missing in the log" in problem for problem in missing.problems)
+    assert any("1 triggers were not deleted" in problem for problem in missing.problems)
+    play.delete(-1)
+    said = play.town.said[-1]
+    key = f"{said.message_id}:0"
+    author = play.town.author(said.act)
+    good = attrs.evolve(GOOD, logged=[key], points={(0, author): 2}, triggers=1)
+    assert play.verdict(good).passed
+    for wrong, words in (
+        ({"logged": [key, key]}, "violations too many in the log"),
+        ({"points": {(0, author): 4}}, "the points are"),
+        ({"triggers": 2}, "2 triggers are counted"),
+    ):
+        verdict = play.verdict(attrs.evolve(good, **wrong))
+        assert any(words in problem for problem in verdict.problems)
 
 
 async def test_a_promised_answer_that_never_came_is_seen(tmp_path: Path) -> None:

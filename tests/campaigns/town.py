@@ -162,6 +162,8 @@ class Town:
             self.answers.append(Answer(int(data["channel_id"]), data["content"], reply_to, now))
         elif happening.name == "MESSAGE_DELETE":
             self.deleted[int(data["id"])] = now
+        elif happening.name == "MESSAGE_DELETE_BULK":
+            self.deleted |= {int(message_id): now for message_id in data["ids"]}
         elif happening.name == "INTERACTION_STATE" and data["state"] in {"thinking", "done"}:
             interaction = self.world.interactions.known[int(data["id"])]
             self.acknowledged.setdefault(interaction.id, now - interaction.created)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tests.campaigns.bot import Bot
-from tests.campaigns.expected import Expected, expectations, key_of, key_of_answer
+from tests.campaigns.expected import Expected, expectations, key_of, key_of_answer, violations
+from tests.campaigns.model import POINTS
 from tests.campaigns.plan import Kind, Plan
 from tests.campaigns.records import Books
 from tests.campaigns.town import Town
@@ -88,6 +89,8 @@ def still_missing(plan: Plan, town: Town, books: Books) -> bool:
         or books.effects.get("pending", 0) > 0
         or sum(books.uses.values()) < len(wanted)
         or any(e.rule.delete_trigger and e.said.message_id not in town.deleted for e in wanted)
+        or len(books.logged) < len(violations(town))
+        or any(said.message_id not in town.deleted for said in violations(town))
     )
 
 
@@ -95,7 +98,7 @@ def judge(evidence: Evidence) -> Verdict:
     """Compare what was expected with what was found."""
     wanted = expectations(evidence.plan, evidence.town)
     court = _Court(evidence, wanted)
-    counts = [court.answers(), court.uses(), court.deletions(), court.toggles()]
+    counts = [court.answers(), court.uses(), court.deletions(), court.toggles(), court.moderation()]
     problems = [*evidence.trouble, *court.problems, *court.rest()]
     return Verdict(evidence=evidence, counts=counts, problems=problems)
 
@@ -147,6 +150,7 @@ class _Court:
     def deletions(self) -> Count:
         """Every trigger that is to be deleted is gone, and no other message."""
         wanted = {e.said.message_id for e in self._wanted if e.rule.delete_trigger}
+        wanted |= {said.message_id for said in violations(self._town)}
         gone = set(self._town.deleted)
         left, mistaken = wanted - gone, gone - wanted
         if left:
@@ -159,6 +163,29 @@ class _Court:
             found=len(gone),
             lost=len(left),
             unexpected=len(mistaken),
+        )
+
+    def moderation(self) -> Count:
+        """Every violation is in the log once; points and statistics agree with it."""
+        books, town = self._evidence.books, self._town
+        broken = violations(town)
+        wanted = Counter(f"{said.message_id}:0" for said in broken)
+        found = Counter(books.logged)
+        self._list("violations missing in the log", wanted - found)
+        self._list("violations too many in the log", found - wanted)
+        points = Counter[tuple[int, int]]()
+        for said in broken:
+            points[said.act.guild, town.author(said.act)] += POINTS
+        if points != Counter(books.points):
+            self.problems.append(f"the points are {dict(books.points)}, they should be {dict(points)}")
+        if books.triggers != len(broken):
+            self.problems.append(f"{books.triggers} triggers are counted, there were {len(broken)}")
+        return Count(
+            what="violations",
+            expected=wanted.total(),
+            found=found.total(),
+            lost=(wanted - found).total(),
+            doubled=(found - wanted).total(),
         )
 
     def toggles(self) -> Count:

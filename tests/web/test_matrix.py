@@ -242,6 +242,14 @@ COMMAND = {"trigger_type": "exact", "trigger_value": "hi", "response": "Hello"}
 SETTINGS = {"category": "reminders", "settings": {}}
 G = {"guild_id": str(HOME)}
 
+RULE: JSON = {
+    "rule_type": "spam",
+    "name": "Spam",
+    "config": {},
+    "action_type": "delete",
+    "action_config": {},
+}
+
 CASES: dict[str, Case] = {
     "GET /status": Case(),
     "GET /api/health": Case(),
@@ -268,6 +276,22 @@ CASES: dict[str, Case] = {
     "POST /api/dashboard/{guild_id}/settings/invalidate-cache": Case(params=G),
     "GET /api/dashboard/{guild_id}/discord-meta": Case(params=G),
     "GET /api/dashboard/logs": Case(query=G),
+    "GET /api/dashboard/{guild_id}/automod/rules": Case(params=G),
+    "POST /api/dashboard/{guild_id}/automod/rules": Case(params=G, body=lambda _: RULE),
+    "PUT /api/dashboard/{guild_id}/automod/rules/{rule_id}": Case(
+        allowed=404, params=G | {"rule_id": "77"}, body=lambda _: {"name": "x"}
+    ),
+    "DELETE /api/dashboard/{guild_id}/automod/rules/{rule_id}": Case(
+        allowed=404, params=G | {"rule_id": "77"}
+    ),
+    "GET /api/dashboard/{guild_id}/automod/stats": Case(params=G),
+    "GET /api/dashboard/{guild_id}/automod/violations": Case(params=G),
+    "GET /api/dashboard/{guild_id}/automod/settings": Case(params=G),
+    "POST /api/dashboard/{guild_id}/automod/settings": Case(params=G, body=lambda _: {}),
+    "POST /api/dashboard/{guild_id}/automod/invalidate-cache": Case(params=G),
+    "POST /api/dashboard/{guild_id}/automod/appeals/{log_id}/resolve": Case(
+        allowed=404, params=G | {"log_id": "77"}, body=lambda _: {"decision": "deny"}
+    ),
     "GET /api/dashboard/{guild_id}/custom-commands": Case(params=G),
     "POST /api/dashboard/{guild_id}/custom-commands": Case(
         allowed=201, params=G, body=lambda number: COMMAND | {"name": f"hello{number}"}

@@ -19,6 +19,8 @@ import attrs
 import trio
 from typing_extensions import override
 
+from alphapy.actors.automod.messages import FEATURE as MODERATION
+from alphapy.actors.automod.messages import Clears
 from alphapy.actors.custom_commands.desk import FEATURE, change_audit
 from alphapy.actors.custom_commands.flood import FLOOD_WINDOW, Flood
 from alphapy.actors.custom_commands.messages import (
@@ -37,6 +39,7 @@ from alphapy.actors.feature import GatewayEvent
 from alphapy.actors.journal import Journal, JournalKit
 from alphapy.actors.kernel.actor import Actor, Context, Unavailable
 from alphapy.actors.kernel.address import Address
+from alphapy.actors.kernel.bus import Answered
 from alphapy.actors.settings.snapshot import SettingsUnavailable
 from alphapy.gateway.events import MessageCreate
 from alphapy.gateway.models.outgoing import AllowedMentions, OutgoingMessage
@@ -68,6 +71,9 @@ ANSWER_LIVES = timedelta(seconds=60)
 
 DELETION_LIVES = timedelta(minutes=10)
 """How long after the answer its trigger may still be deleted."""
+
+CLEARED_WITHIN = 2.0
+"""Seconds that auto-moderation may take to say whether a message may be answered."""
 
 MAX_CONTENT = 2000
 
@@ -249,6 +255,7 @@ class CustomCommandsActor(Actor):
         if not found or not await self._is_enabled():
             self._journal.passed(fresh)
             return
+        found = [(posted, armed) for posted, armed in found if await self._is_clear(posted)]
         issued, flood = dict(self._issued), self._flood.copy()
         drafts = [draft for posted, armed in found if (draft := self._answer(posted, armed, issued, flood))]
         if not drafts:
@@ -263,6 +270,18 @@ class CustomCommandsActor(Actor):
             return (await self._settings.fresh(self._guild_id)).enabled(FEATURE)
         except SettingsUnavailable as error:
             raise Unavailable(str(error)) from error
+
+    async def _is_clear(self, posted: MessageCreate) -> bool:
+        """Whether auto-moderation lets the message stand; what it deletes is not answered.
+
+        Where it does not answer, the message is: a broken feature takes no other with it.
+        """
+        if not self._settings.snapshot(self._guild_id).enabled(MODERATION):
+            return True
+        asked = await self.context.bus.ask(
+            Address.guild(self._guild_id, MODERATION), Clears(posted), timeout=CLEARED_WITHIN
+        )
+        return asked.value if isinstance(asked, Answered) else True
 
     def _answer(self, posted: Message, armed: Armed, issued: dict[int, int], flood: Flood) -> Draft | None:
         """The answer to record, with its number taken; None where there is to be none."""

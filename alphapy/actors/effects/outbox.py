@@ -87,8 +87,12 @@ class Outbox:
         context: Context,
         kit: JournalKit,
         on_done: Callable[[Transaction, Effect], Awaitable[Sequence[Draft]]],
+        on_undone: Callable[[Transaction, Effect, str], Awaitable[Sequence[Draft]]] | None = None,
     ) -> None:
-        """``on_done`` runs in the transaction that closes an effect as done; it returns what follows."""
+        """``on_done`` runs in the transaction that closes an effect as done; it returns what follows.
+
+        ``on_undone`` does so for one that was refused or has expired; it is told why.
+        """
         guild_id = context.address.guild_id
         assert guild_id is not None, "effects belong to guilds"  # noqa: S101
         self._guild_id: GuildId = guild_id
@@ -96,6 +100,7 @@ class Outbox:
         self._context = context
         self._kit = kit
         self._on_done = on_done
+        self._on_undone = on_undone
         self._turns: Turns[_Case] = Turns()
         self._pace = Pace()
         self._may_be_more = False
@@ -232,7 +237,9 @@ class Outbox:
                     tx, self._guild_id, effect, subject="channel_id", since=since
                 )
             ):
-                self._tell_admins(verb.explain(effect, error))
+                explained = verb.explain(effect, error)
+                if explained:
+                    self._tell_admins(explained)
         return await self._close(case, Outcome.REFUSED)
 
     def _tell_admins(self, text: str) -> None:
@@ -255,7 +262,11 @@ class Outbox:
                 tx, self._guild_id, effect.id, outcome, now=now, message_id=message_id, error=case.error
             ):
                 return None
-            drafts = await self._on_done(tx, effect) if outcome is Outcome.DONE else ()
+            drafts: Sequence[Draft] = ()
+            if outcome is Outcome.DONE:
+                drafts = await self._on_done(tx, effect)
+            elif self._on_undone is not None:
+                drafts = await self._on_undone(tx, effect, case.error or outcome.value)
             return await storage.record(tx, self._guild_id, self._feature, drafts, now=now)
 
         await kit.waypoints.reach(Waypoint.BEFORE_CLOSE)

@@ -59,7 +59,9 @@ class Discord(Protocol):
         """Send a message whose nonce is enforced."""
         ...
 
-    async def delete_message(self, channel_id: ChannelId, message_id: MessageId) -> None:
+    async def delete_message(
+        self, channel_id: ChannelId, message_id: MessageId, *, reason: str | None = None
+    ) -> None:
         """Delete a message, which may be gone already."""
         ...
 
@@ -85,7 +87,7 @@ class Verb(Protocol):
         ...
 
     def explain(self, effect: Effect, error: DiscordError) -> str:
-        """To the guild's admins: what Discord has refused, and what to do about it."""
+        """To the guild's admins: what Discord has refused, and what to do about it; empty: nothing."""
         ...
 
 
@@ -121,7 +123,7 @@ class SendMessage(Verb):
             )
         if not can_read:
             raise Unprovable("the channel's history cannot be read")
-        begin, end = self._lifetime(effect)
+        begin, end = lifetime(effect)
         found: list[MessageId] = []
         after = MessageId(snowflake_at(begin))
         for _ in range(MOST_PAGES):
@@ -137,11 +139,6 @@ class SendMessage(Verb):
         if found:
             return tuple(found)
         raise Unprovable(f"none of {MOST_PAGES * PAGE} messages was it, and there are more")
-
-    @staticmethod
-    def _lifetime(effect: Effect) -> tuple[datetime, datetime]:
-        begin = effect.first_tried_at if effect.first_tried_at is not None else effect.deadline_at
-        return begin - CLOCKS_DIFFER, effect.deadline_at + CLOCKS_DIFFER
 
     @override
     def explain(self, effect: Effect, error: DiscordError) -> str:
@@ -167,7 +164,9 @@ class DeleteMessage(Verb):
     @override
     async def perform(self, effect: Effect, *, within: float) -> None:
         payload = effect.payload
-        await self._discord.delete_message(ChannelId(payload["channel_id"]), MessageId(payload["message_id"]))
+        await self._discord.delete_message(
+            ChannelId(payload["channel_id"]), MessageId(payload["message_id"]), reason=payload.get("reason")
+        )
 
     @override
     async def find(self, effect: Effect) -> tuple[MessageId, ...]:
@@ -182,6 +181,12 @@ class DeleteMessage(Verb):
                 "permissions *View Channel* and *Manage Messages* there."
             )
         return f"A message could not be deleted in {channel}: Discord does not accept it."
+
+
+def lifetime(effect: Effect) -> tuple[datetime, datetime]:
+    """Between which instants, by Discord's clock, a message of this effect was made if it was made at all."""
+    begin = effect.first_tried_at if effect.first_tried_at is not None else effect.deadline_at
+    return begin - CLOCKS_DIFFER, effect.deadline_at + CLOCKS_DIFFER
 
 
 def is_ours(message: Message, effect: Effect, me: UserId) -> bool:
@@ -232,7 +237,17 @@ def send(
     )
 
 
-def delete(event_key: str, channel_id: ChannelId, message_id: MessageId, *, deadline_at: datetime) -> Draft:
-    """Delete a message."""
-    payload = {"channel_id": channel_id, "message_id": message_id}
+def delete(
+    event_key: str,
+    channel_id: ChannelId,
+    message_id: MessageId,
+    *,
+    deadline_at: datetime,
+    reason: str | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Draft:
+    """Delete a message; ``reason`` is for the audit log, ``about`` the feature's own."""
+    payload: dict[str, Any] = {"channel_id": channel_id, "message_id": message_id}
+    payload |= {} if reason is None else {"reason": reason}
+    payload |= {} if about is None else {"about": dict(about)}
     return Draft(kind=DELETE, event_key=event_key, payload=payload, deadline_at=deadline_at)

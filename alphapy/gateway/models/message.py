@@ -86,6 +86,18 @@ class StickerItem(Model, frozen=True, kw_only=True):
     name: str = ""
 
 
+class SnapshotMessage(Model, frozen=True, kw_only=True):
+    """What a forwarded message says."""
+
+    content: str = ""
+
+
+class Snapshot(Model, frozen=True, kw_only=True):
+    """A message as it was when it was forwarded."""
+
+    message: SnapshotMessage = SnapshotMessage()
+
+
 class Message(Model, frozen=True, kw_only=True):
     """A message. ``author`` of a webhook's message is the webhook, and ``webhook_id`` is set then.
 
@@ -111,6 +123,8 @@ class Message(Model, frozen=True, kw_only=True):
     embeds: tuple[ReceivedEmbed, ...] = ()
     sticker_items: tuple[StickerItem, ...] = ()
     message_reference: MessageReference | None = None
+    message_snapshots: tuple[Snapshot, ...] = ()
+    """The messages that this one forwards."""
     flags: int = 0
     nonce: str | int | None = None
 

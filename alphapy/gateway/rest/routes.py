@@ -61,11 +61,17 @@ PUT_GLOBAL_COMMANDS = Route("PUT", "/applications/{application_id}/commands")
 PUT_GUILD_COMMANDS = Route("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
 
 GET_MEMBER = Route("GET", "/guilds/{guild_id}/members/{user_id}")
+EDIT_MEMBER = Route("PATCH", "/guilds/{guild_id}/members/{user_id}")
+GIVE_ROLE = Route("PUT", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}")
+TAKE_ROLE = Route("DELETE", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}")
+BAN = Route("PUT", "/guilds/{guild_id}/bans/{user_id}")
+UNBAN = Route("DELETE", "/guilds/{guild_id}/bans/{user_id}")
 OPEN_DIRECT = Route("POST", "/users/@me/channels")
 
 CHANNEL_MESSAGES = Route("GET", "/channels/{channel_id}/messages")
 CREATE_MESSAGE = Route("POST", "/channels/{channel_id}/messages")
 EDIT_MESSAGE = Route("PATCH", "/channels/{channel_id}/messages/{message_id}")
+BULK_DELETE = Route("POST", "/channels/{channel_id}/messages/bulk-delete")
 DELETE_MESSAGE = Route("DELETE", "/channels/{channel_id}/messages/{message_id}")
 
 RESPOND = Route("POST", "/interactions/{interaction_id}/{interaction_token}/callback")

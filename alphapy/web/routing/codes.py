@@ -44,6 +44,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "method_not_allowed": (405, "This address does not take this method; `Allow` names those it takes."),
     "order_taken": (409, "Another row has this place in the order."),
     "in_progress": (409, "A request with the same `Idempotency-Key` is being worked on."),
+    "not_pending": (409, "There is no appeal to decide."),
     "link_conflict": (409, "One of the two accounts is linked to somebody else."),
     "session_conflict": (409, "There is an active session, or none any more."),
     "too_large": (413, "The body has more than 256 KiB."),

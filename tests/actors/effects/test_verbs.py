@@ -65,7 +65,9 @@ class Channel:
         self.sent.append((channel_id, body, nonce, within))
         return MessageId(77)
 
-    async def delete_message(self, channel_id: ChannelId, message_id: MessageId) -> None:
+    async def delete_message(
+        self, channel_id: ChannelId, message_id: MessageId, *, reason: str | None = None
+    ) -> None:
         self.deleted.append((channel_id, message_id))
 
     async def messages_after(

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from typing_extensions import override
 
+from alphapy.actors.automod.actor import AutomodActor, Parts
 from alphapy.actors.custom_commands.actor import CustomCommandsActor
 from alphapy.actors.journal import JournalKit
 from alphapy.actors.kernel.actor import Actor, Context
@@ -18,6 +19,7 @@ from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.kernel.waypoints import Unwatched
 from alphapy.actors.operational_events.actor import OperationalEvents
 from alphapy.actors.operational_events.messages import EVENTS
+from alphapy.actors.premium import PremiumBook
 from alphapy.actors.sessions import StoredProgress
 from alphapy.actors.settings.actor import GuildSettings
 from alphapy.actors.settings.board import SettingsBoard
@@ -119,11 +121,15 @@ def furnish(house: House, board: SettingsBoard, audits: list[ConfigAudit]) -> No
             context, pool=pool, kit=kit, settings=board, guilds=guilds, rng=random.Random(1)
         )
 
+    premium = PremiumBook(pool, house.clock, keep=0.0)
+    parts = Parts(pool=pool, kit=kit, settings=board, premium=premium, guilds=guilds, members=guilds)
+
     def events(context: Context) -> OperationalEvents:
         return OperationalEvents(context, pool=pool, clock=house.clock, mask=Mask(()))
 
     for pattern, factory in (
         ("guild/*/settings", settings),
+        ("guild/*/automod", lambda context: AutomodActor(context, parts)),
         ("guild/*/custom_commands", commands),
         ("guild/*/guild_log", lambda context: Ear(context, audits)),
         (EVENTS.pattern, events),
