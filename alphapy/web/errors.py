@@ -30,9 +30,6 @@ _CODES: Final[Mapping[int, tuple[str, str]]] = {
     400: ("bad_payload", "The request makes no sense."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take this method."),
-    408: ("timeout", "The body of the request took too long to arrive."),
-    413: ("too_large", TOO_LARGE),
-    504: ("timeout", "The answer took too long."),
 }
 INTERNAL: Final = "Something went wrong on our side. The operators find it by the id of this request."
 UNAVAILABLE: Final = "The database does not answer at the moment. Please try again."
@@ -89,8 +86,6 @@ async def _http_error(error: HTTPException) -> Response | WerkzeugResponse:
         return error.get_response()
     code, detail = _CODES.get(status, ("bad_payload" if status < 500 else "internal", error.name))
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
-    if status in {408, 413}:
-        headers["Connection"] = "close"  # the rest of the body is not read
     return envelope(ApiError(status, code, detail, headers))
 
 

@@ -13,8 +13,7 @@ from alphapy.actors.status.messages import HEALTH_HISTORY, RecordHealth
 from alphapy.storage import health as storage
 from alphapy.storage.errors import StorageError
 from alphapy.web.auth.caller import Access
-from alphapy.web.encoding import query_text, whole_number
-from alphapy.web.errors import UNAVAILABLE, invalid, request_id
+from alphapy.web.errors import UNAVAILABLE, request_id
 from alphapy.web.routing.fields import Clamped, UtcTime
 from alphapy.web.routing.route import Call, Reply, Route
 
@@ -236,14 +235,3 @@ def routes(sources: Sources, probe: DatabaseProbe) -> tuple[Route, ...]:
             statuses={503: Ready},
         ),
     )
-
-
-def clamped(name: str, default: int, bounds: tuple[int, int]) -> int:
-    """An integer of the query within its bounds; raises ApiError for anything else."""
-    text = query_text(name)
-    if text is None:
-        return default
-    value = whole_number(text)
-    if value is None:
-        raise invalid(name, f"{name} must be a whole number", "int_parsing")
-    return min(max(value, bounds[0]), bounds[1])

@@ -46,7 +46,8 @@ async def rows(pool: Pool) -> list[tuple[Any, ...]]:
 
 async def test_ready_once_the_gateway_is_and_not_while_stopping(offstage: Stage) -> None:
     async with online(offstage) as (service, http):
-        await wait_until(lambda: ready(http), what="/api/ready")
+        await wait_until(lambda: service.is_ready, what="the service to be ready")
+        assert await ready(http)
         assert (await http.get("/api/ready")).json()["checks"] == {
             "database": True,
             "schema": True,
@@ -76,8 +77,9 @@ async def test_http_answers_before_discord_does_and_says_what_is_missing(offstag
 
 
 async def test_api_1_health_leaves_a_row_of_this_version(offstage: Stage, pool: Pool) -> None:
-    async with online(offstage) as (_, http):
-        await wait_until(lambda: ready(http), what="/api/ready")
+    async with online(offstage) as (service, http):
+        await wait_until(lambda: service.is_ready, what="the service to be ready")
+        assert await ready(http)
         answer = (await http.get("/api/health")).json()
         assert (answer["db_status"], answer["version"], answer["guild_count"]) == ("ok", VERSION, 1)
 
@@ -101,7 +103,8 @@ async def test_api_2_health_without_a_database(
             assert (await http.get("/api/ready")).json()["checks"]["database"] is False
         await wait_until(lambda: service.pool.statistics().available, within=10, what="the database")
         await wait_until(lambda: pool.statistics().available, within=10, what="the test's own pool")
-        await wait_until(lambda: ready(http), what="/api/ready")
+        await wait_until(lambda: service.is_ready, what="the service to be ready")
+        assert await ready(http)
         assert await rows(pool) == []
 
 
@@ -141,8 +144,9 @@ async def test_the_tree_shows_a_guilds_actors_after_a_message(offstage: Stage) -
 
 
 async def test_metrics_and_console_of_the_whole(offstage: Stage) -> None:
-    async with online(offstage) as (_, http):
-        await wait_until(lambda: ready(http), what="/api/ready")
+    async with online(offstage) as (service, http):
+        await wait_until(lambda: service.is_ready, what="the service to be ready")
+        assert await ready(http)
         await offstage.person("ada").slash(offstage.general, "/version").wait_reply()
         metrics = await http.get("/metrics")
         samples = {
