@@ -189,14 +189,15 @@ async def test_one_too_many_at_once_is_refused(house: House) -> None:
     house.app.add_url_rule("/api/waits", view_func=waits)
     answers: list[int] = []
 
-    async def ask() -> None:
-        async with await trio.open_tcp_stream("127.0.0.1", int(house.base.rpartition(":")[2])) as stream:
+    async def ask(address: str) -> None:
+        port = int(house.base.rpartition(":")[2])
+        async with await trio.open_tcp_stream("127.0.0.1", port, local_address=address) as stream:
             await stream.send_all(b"GET /api/waits HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             answers.append(int((await stream.receive_some(4096)).split()[1]))
 
     async with trio.open_nursery() as nursery:
-        for _ in range(CONCURRENT - FOR_HOOKS):
-            nursery.start_soon(ask)
+        for number in range(CONCURRENT - FOR_HOOKS):
+            nursery.start_soon(ask, f"127.0.0.{2 + number % 4}")  # an address has fewer connections
         await wait_until(lambda: running == CONCURRENT - FOR_HOOKS, what="all to be under way")
         refused = await house.get("/status")
         release.set()
