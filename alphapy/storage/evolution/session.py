@@ -31,7 +31,11 @@ def open_connection(dsn: str) -> psycopg.Connection[Any]:
     """
     try:
         connection = psycopg.connect(normalise(dsn), connect_timeout=CONNECT_SECONDS, autocommit=True)
-        connection.execute(_SESSION + LOCK_TIMEOUT)
+        try:
+            connection.execute(_SESSION + LOCK_TIMEOUT)
+        except BaseException:
+            connection.close()
+            raise
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(redacted(dsn), str(error).strip()) from error
     return connection
