@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from alphapy.storage.pool import Pool, open_pool
+from tests.support.leaks import LeakWatch, every_secret
 from tests.support.postgres import TEMPLATE, Databases, shared_databases
 
 if TYPE_CHECKING:
@@ -82,3 +84,21 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
     """A pool on a database at the newest revision, for this test alone."""
     async with open_pool(database_url, min_size=1) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def leak_watch() -> Iterator[LeakWatch]:
+    """Sees every log record of this process that somebody would get to read."""
+    watch = LeakWatch()
+    logging.getLogger().addHandler(watch)
+    with every_secret(watch):
+        yield watch
+    logging.getLogger().removeHandler(watch)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_logged(leak_watch: LeakWatch) -> Iterator[None]:
+    """No test may have a secret logged, before any masking (spec/operations.md 9.4)."""
+    yield
+    leaks = leak_watch.take()
+    assert not leaks, "secrets were logged:\n" + "\n".join(leaks)

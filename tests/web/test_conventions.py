@@ -129,7 +129,7 @@ async def test_a_group_of_errors_is_answered_too(house: House) -> None:
 
 async def test_a_database_that_is_away_is_a_503(house: House) -> None:
     async def asks() -> str:
-        raise DatabaseUnavailable("host/db", "password=hunter2")
+        raise DatabaseUnavailable("host/db", "the words of hunter2")
 
     house.app.add_url_rule("/api/asks", view_func=asks)
     answer = await house.get("/api/asks")
