@@ -47,7 +47,7 @@ from alphapy.actors.automod.messages import (
 )
 from alphapy.actors.automod.muting import Mutes
 from alphapy.actors.automod.planning import Scene
-from alphapy.actors.automod.rulebook import Rulebook
+from alphapy.actors.automod.rulebook import Rulebook, RuleMemory
 from alphapy.actors.effects import verbs
 from alphapy.actors.effects.messages import EffectClosed, EffectLeft, PickUp
 from alphapy.actors.feature import GatewayEvent
@@ -117,6 +117,7 @@ class Parts:
     kit: JournalKit
     settings: SettingsReader
     premium: PremiumBook
+    memory: RuleMemory
     guilds: GuildCache
     members: Members
 
@@ -133,7 +134,7 @@ class AutomodActor(Actor):
         self._clock = parts.kit.clock
         self._ledger = Ledger(guild_id, parts.guilds, parts.kit.clock)
         self._journal = Journal(context, parts.kit, on_done=self._ledger.done, on_undone=self._ledger.undone)
-        self._rulebook = Rulebook(guild_id, parts.pool, parts.premium)
+        self._rulebook = Rulebook(guild_id, parts.pool, parts.premium, parts.memory)
         self._bench = Bench()
         self._mutes = Mutes(guild_id, parts.kit.clock)
         self._appeals = Appeals(guild_id, parts.guilds, parts.kit.clock)

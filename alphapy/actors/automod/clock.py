@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from alphapy.actors.automod.channel_log import FORGOTTEN_AFTER
 from alphapy.actors.automod.ledger import NOTICE_STAYS
-from alphapy.actors.automod.messages import FEATURE, Tick, Wake
+from alphapy.actors.automod.messages import FEATURE, CountRules, Tick, Wake
 from alphapy.actors.kernel.actor import Actor, Context
 from alphapy.actors.kernel.address import Address
 from alphapy.storage import automod_mutes as mutes
@@ -23,6 +23,7 @@ from alphapy.storage import automod_reports as reports
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from alphapy.actors.automod.rulebook import RuleMemory
     from alphapy.actors.settings.snapshot import SettingsReader
     from alphapy.pure.clock import Clock
     from alphapy.pure.ids import GuildId
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from alphapy.storage.transaction import Transaction
 
 log = logging.getLogger("alphapy.actors.automod")
-
-CLOCK = Address.process("automod_clock")
 
 LOOK_EVERY = 60.0
 SOONEST = 0.5
@@ -44,11 +43,14 @@ AT_ONCE = 1000
 class AutomodClock(Actor):
     """See the module; the first :class:`Tick` starts it."""
 
-    def __init__(self, context: Context, *, pool: Pool, settings: SettingsReader, clock: Clock) -> None:
+    def __init__(
+        self, context: Context, *, pool: Pool, settings: SettingsReader, clock: Clock, memory: RuleMemory
+    ) -> None:
         super().__init__(context)
         self._pool = pool
         self._settings = settings
         self._clock = clock
+        self._memory = memory
         self._forgotten_on: date | None = None
 
     @override
@@ -56,6 +58,8 @@ class AutomodClock(Actor):
         match message:
             case Tick():
                 await self._look()
+            case CountRules():
+                return self._memory.figures()
             case _:
                 return await super().handle(message)
         return None

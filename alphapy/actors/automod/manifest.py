@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from alphapy.actors.automod.actor import AutomodActor, Parts
 from alphapy.actors.automod.asking import AskingActor, ModelJudge
-from alphapy.actors.automod.clock import CLOCK, AutomodClock
+from alphapy.actors.automod.clock import AutomodClock
 from alphapy.actors.automod.commands import Commands
 from alphapy.actors.automod.components import Components
 from alphapy.actors.automod.desk import Desk
 from alphapy.actors.automod.judging import may_be_judged
-from alphapy.actors.automod.messages import ASKING, FEATURE, Tick
+from alphapy.actors.automod.messages import ASKING, CLOCK, FEATURE, Tick
 from alphapy.actors.automod.planning import ACT_WITHIN
+from alphapy.actors.automod.rulebook import RuleMemory
 from alphapy.actors.feature import ActorDef, Category, Feature, Subscription
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.premium import PremiumBook
@@ -26,11 +27,13 @@ def build(wiring: Wiring) -> Feature:
     """The feature, with its collaborators."""
     premium = PremiumBook(wiring.pool, wiring.clock, keep=wiring.config.premium_cache_ttl)
     judge = ModelJudge(wiring.model, wiring.settings, wiring.clock)
+    memory = RuleMemory()
     parts = Parts(
         pool=wiring.pool,
         kit=wiring.journal,
         settings=wiring.settings,
         premium=premium,
+        memory=memory,
         guilds=wiring.guilds,
         members=wiring.calls,
     )
@@ -57,7 +60,9 @@ def build(wiring: Wiring) -> Feature:
         )
 
     def clock(context: Context) -> AutomodClock:
-        return AutomodClock(context, pool=wiring.pool, settings=wiring.settings, clock=wiring.clock)
+        return AutomodClock(
+            context, pool=wiring.pool, settings=wiring.settings, clock=wiring.clock, memory=memory
+        )
 
     return Feature(
         name=FEATURE,

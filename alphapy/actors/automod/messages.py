@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from alphapy.actors.kernel.address import Request
+from alphapy.actors.kernel.address import Address, Request
 from alphapy.gateway.events import MessageCreate
 from alphapy.pure.automod.changes import RuleChange
 from alphapy.pure.automod.drafts import Rejected, RuleDraft
@@ -20,6 +20,9 @@ FEATURE = "automod"
 
 ASKING = "automod_ai"
 """The actor ``guild/<id>/automod_ai``, which asks the language model."""
+
+CLOCK = Address.process("automod_clock")
+"""The actor that wakes guilds, and knows what the actors of all guilds have in common."""
 
 
 @attrs.frozen
@@ -204,3 +207,21 @@ class Sweep:
 @attrs.frozen
 class Tick:
     """To ``process/automod_clock``: look for what is due."""
+
+
+@attrs.frozen(kw_only=True)
+class RuleFigures:
+    """How rules are kept in memory, of all guilds since the start.
+
+    ``guilds`` are those whose rules lie in memory, the list and what is compiled of it. ``hits`` counts how
+    often a guild's rules were wanted and lay there, ``misses`` how often they were read from the database.
+    """
+
+    guilds: int
+    hits: int
+    misses: int
+
+
+@attrs.frozen
+class CountRules(Request[RuleFigures]):
+    """To ``process/automod_clock``: how rules are kept in memory."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import psycopg
 import trio
 
-from alphapy.actors.automod.messages import FEATURE, AddRule, ChangeRule, DeleteRule
+from alphapy.actors.automod.messages import FEATURE, AddRule, ChangeRule, DeleteRule, RuleFigures
 from alphapy.pure.automod.changes import NEEDS_PREMIUM, revised
 from alphapy.pure.automod.drafts import Rejected
 from alphapy.pure.automod.rules import StoredRule
@@ -37,18 +38,43 @@ TRY_AGAIN_AFTER = 5.0
 """Seconds after which a reading that failed is tried again."""
 
 
+class RuleMemory:
+    """Counts for all guilds of the process what their rulebooks hold, and how often that was enough."""
+
+    def __init__(self) -> None:
+        # Weak: the book of an actor that is gone is gone, however the actor ended.
+        self._books: WeakValueDictionary[GuildId, Rulebook] = WeakValueDictionary()
+        self._hits = 0
+        self._misses = 0
+
+    def hit(self) -> None:
+        """The rules of a guild were wanted, and lay in memory."""
+        self._hits += 1
+
+    def miss(self, guild_id: GuildId, book: Rulebook) -> None:
+        """The rules of a guild are read from the database, into this book."""
+        self._misses += 1
+        self._books[guild_id] = book
+
+    def figures(self) -> RuleFigures:
+        """What has been counted."""
+        return RuleFigures(guilds=len(self._books), hits=self._hits, misses=self._misses)
+
+
 class Rulebook:
     """See the module. ``rules`` is the set in force."""
 
-    def __init__(self, guild_id: GuildId, pool: Pool, premium: PremiumBook) -> None:
+    def __init__(self, guild_id: GuildId, pool: Pool, premium: PremiumBook, memory: RuleMemory) -> None:
         self._guild_id = guild_id
         self._pool = pool
         self._premium = premium
+        self._memory = memory
         self.rules = RuleSet()
         self._read_again_at = 0.0
 
     async def load(self, tx: Transaction) -> None:
         """Read them in the transaction of the actor's start."""
+        self._memory.miss(self._guild_id, self)
         self._take(await storage.load(tx, self._guild_id))
 
     async def fresh(self) -> RuleSet:
@@ -62,6 +88,8 @@ class Rulebook:
                     "the rules could not be read again; the last ones hold",
                     extra={"event": "automod_rules_kept", "guild_id": self._guild_id, "error": str(error)},
                 )
+        else:
+            self._memory.hit()
         if any(rule.needs_premium for rule in self.rules.rules):
             premium = await self._premium.in_force(self._guild_id)
             if premium is not self.rules.premium:
@@ -70,6 +98,7 @@ class Rulebook:
 
     async def read(self) -> None:
         """Read them now."""
+        self._memory.miss(self._guild_id, self)
         self._take(
             await self._pool.run(FEATURE, lambda tx: storage.load(tx, self._guild_id), idempotent=True)
         )

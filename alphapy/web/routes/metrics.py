@@ -12,6 +12,7 @@ import attrs
 import psycopg
 import trio
 
+from alphapy.actors.automod.messages import CLOCK, CountRules, RuleFigures
 from alphapy.actors.command_sync.messages import COMMAND_SYNC, CountRecords
 from alphapy.actors.kernel.bus import Answered
 from alphapy.actors.status.messages import TRACKER, CountQueued
@@ -212,17 +213,22 @@ class MetricsRoutes:
         return known
 
     async def _caches(self) -> CacheFigures:
+        rules = await self._count(CLOCK, CountRules()) or RuleFigures(guilds=0, hits=0, misses=0)
         return CacheFigures(
-            command_tracker_queue_size=await self._size(TRACKER, CountQueued()),
+            command_tracker_queue_size=await self._count(TRACKER, CountQueued()) or 0,
             command_stats_cache_size=len(self._usage),
             ip_rate_limits_size=self._limited_clients(),
-            sync_cooldowns_size=await self._size(COMMAND_SYNC, CountRecords()),
+            sync_cooldowns_size=await self._count(COMMAND_SYNC, CountRecords()) or 0,
+            automod_rules_cache_size=rules.guilds,
+            automod_rules_list_cache_size=rules.guilds,
+            automod_rules_cache_hits=rules.hits,
+            automod_rules_cache_misses=rules.misses,
         )
 
-    async def _size(self, address: Address, request: Request[int]) -> int:
-        """What an actor has counted; 0 while it does not answer."""
+    async def _count(self, address: Address, request: Request[T]) -> T | None:
+        """What an actor has counted; None while it does not answer."""
         answer = await self._sources.bus.ask(address, request, timeout=COUNT_WITHIN)
-        return answer.value if isinstance(answer, Answered) else 0
+        return answer.value if isinstance(answer, Answered) else None
 
     def _identity(self) -> IdentityFigures:
         counts = self._admins.identity

@@ -170,7 +170,11 @@ class UsageFigures:
 
 @attrs.frozen(kw_only=True)
 class CacheFigures:
-    """How much is held in memory."""
+    """How much is held in memory.
+
+    The rules of auto-moderation are kept by server, as a list and compiled, so that both sizes are the number
+    of servers whose rules lie in memory; a miss is a reading from the database.
+    """
 
     command_tracker_queue_size: int = 0
     command_stats_cache_size: int = 0

@@ -11,6 +11,7 @@ import pytest
 from typing_extensions import override
 
 from alphapy.actors.automod.actor import AutomodActor, Parts
+from alphapy.actors.automod.rulebook import RuleMemory
 from alphapy.actors.custom_commands.actor import CustomCommandsActor
 from alphapy.actors.journal import JournalKit
 from alphapy.actors.kernel.actor import Actor, Context
@@ -122,7 +123,15 @@ def furnish(house: House, board: SettingsBoard, audits: list[ConfigAudit]) -> No
         )
 
     premium = PremiumBook(pool, house.clock, keep=0.0)
-    parts = Parts(pool=pool, kit=kit, settings=board, premium=premium, guilds=guilds, members=guilds)
+    parts = Parts(
+        pool=pool,
+        kit=kit,
+        settings=board,
+        premium=premium,
+        memory=RuleMemory(),
+        guilds=guilds,
+        members=guilds,
+    )
 
     def events(context: Context) -> OperationalEvents:
         return OperationalEvents(context, pool=pool, clock=house.clock, mask=Mask(()))
