@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tests.campaigns.town import Answer, Town
 
 
+NOTICED = 5.0
+"""Most seconds until the bot has noticed that the database is back."""
+
+
 @attrs.frozen(kw_only=True)
 class Expected:
     """A message that must be answered, by which rule; and how, in words, after the number of the use."""
@@ -44,6 +48,20 @@ def expectations(plan: Plan, town: Town) -> list[Expected]:
 def violations(town: Town) -> list[Said]:
     """The messages that auto-moderation must delete, in their order."""
     return [said for said in town.said if forbidden(said.act.content)]
+
+
+def is_beyond_recovery(said: Said, town: Town) -> bool:
+    """Whether nobody can know of a violation any more, once all of three things have come together.
+
+    It was deleted while the database was away, the bot was killed before it could be written down, and
+    Discord refused to resume: the message is gone, and not told of again (docs/durability.md).
+    """
+    deleted = town.deleted.get(said.message_id)
+    return (
+        deleted is not None
+        and any(outage.left <= deleted <= outage.back + NOTICED for outage in town.outages)
+        and any(deleted <= forgotten for forgotten in town.forgotten)
+    )
 
 
 def unanswered_since(plan: Plan, town: Town) -> float | None:

@@ -6,8 +6,9 @@ from statistics import quantiles
 from typing import TYPE_CHECKING
 
 from alphapy.sandbox.world.interactions import State
+from tests.campaigns.expected import violations
 from tests.campaigns.plan import Kind
-from tests.campaigns.verdict import is_hopeless
+from tests.campaigns.verdict import is_hopeless, recoverable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +39,9 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     yield _slash_line(verdict)
     yield f"  answers after   {_times(_delays(verdict))}"
     yield f"  away            {_times([gap.seconds for gap in evidence.town.gaps])}"
+    beyond = len(violations(evidence.town)) - len(recoverable(evidence.town, evidence.books))
+    if beyond:
+        yield f"  {beyond} violations without a record: no database, then killed, and not resumed"
     if evidence.bot.stops:
         yield f"  SIGTERM to end  {_times(evidence.bot.stops)}"
     for problem in verdict.problems:

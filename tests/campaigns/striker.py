@@ -12,6 +12,7 @@ from alphapy.sandbox.faults import RestFault
 from tests.campaigns.ground import COMMITTING, WRITTEN
 from tests.campaigns.making import DELETE, SEND
 from tests.campaigns.plan import Deploy, Kill, OnGateway, OnRest, Outage, Point, Restart, SlowDisk
+from tests.campaigns.town import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,11 +92,15 @@ class Striker:
                 await self._deploy(overlapping=overlapping)
                 self.struck[str(blow)] += 1
             case Restart(stop=stop):
+                left = trio.current_time()
                 await self._ground.restart(stop)
+                self._town.outages.append(Gap(left, trio.current_time()))
                 self.struck[str(blow)] += 1
             case Outage(seconds=seconds):
+                left = trio.current_time()
                 async with self._ground.away():
                     await trio.sleep(seconds)
+                self._town.outages.append(Gap(left, trio.current_time()))
                 self.struck[str(blow)] += 1
             case SlowDisk(seconds=seconds, commits=commits):
                 (await self._ground.up()).close()
@@ -128,6 +133,7 @@ class Striker:
             self._bot.kill()
         await self._bot.wait_killed()
         if kill.refused:
+            self._town.forgotten.append(trio.current_time())
             self._forget_sessions()
         return not scope.cancelled_caught
 

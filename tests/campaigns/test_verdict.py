@@ -14,7 +14,7 @@ from tests.campaigns.bot import Bot
 from tests.campaigns.expected import expectations, unanswered_since
 from tests.campaigns.plan import Kind, Plan, Rule, Say, Slash
 from tests.campaigns.records import Books
-from tests.campaigns.town import Town
+from tests.campaigns.town import Gap, Town
 from tests.campaigns.using import Use
 from tests.campaigns.verdict import Evidence, Verdict, judge, still_missing
 
@@ -182,6 +182,21 @@ async def test_a_violation_that_is_not_logged_or_logged_twice_is_seen(tmp_path: 
     ):
         verdict = play.verdict(attrs.evolve(good, **wrong))
         assert any(words in problem for problem in verdict.problems)
+
+
+async def test_a_violation_that_nobody_can_know_of_any_more_is_left_out(tmp_path: Path) -> None:
+    play = Play(tmp_path)
+    play.all_well()
+    play.town.say(Say(0, 1, 1, "the KRAKEN"))
+    play.delete(-1)
+    deleted = play.town.deleted[play.town.said[-1].message_id]
+    assert not play.verdict().passed
+    play.town.outages.append(Gap(deleted - 1, deleted + 1))
+    assert not play.verdict().passed
+    play.town.forgotten.append(deleted + 2)
+    assert play.verdict().passed
+    play.town.outages[:] = [Gap(deleted - 90, deleted - 60)]
+    assert not play.verdict().passed
 
 
 async def test_a_promised_answer_that_never_came_is_seen(tmp_path: Path) -> None:

@@ -97,6 +97,10 @@ class Town:
         self.played = False
         """Whether what follows is only the restart that must change nothing."""
         self.gaps: list[Gap] = []
+        self.outages: list[Gap] = []
+        """Times without a database."""
+        self.forgotten: list[float] = []
+        """When the bot was killed and its sessions could not be resumed."""
         self._left: float | None = None
         world.feed.listen(self._on_happening)
 

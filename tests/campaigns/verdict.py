@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tests.campaigns.bot import Bot
-from tests.campaigns.expected import Expected, expectations, key_of, key_of_answer, violations
+from tests.campaigns.expected import (
+    Expected,
+    expectations,
+    is_beyond_recovery,
+    key_of,
+    key_of_answer,
+    violations,
+)
 from tests.campaigns.model import POINTS
 from tests.campaigns.plan import Kind, Plan
 from tests.campaigns.records import Books
@@ -18,6 +25,8 @@ from tests.campaigns.using import Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from tests.campaigns.town import Said
 
 
 LISTED = 4
@@ -89,9 +98,19 @@ def still_missing(plan: Plan, town: Town, books: Books) -> bool:
         or books.effects.get("pending", 0) > 0
         or sum(books.uses.values()) < len(wanted)
         or any(e.rule.delete_trigger and e.said.message_id not in town.deleted for e in wanted)
-        or len(books.logged) < len(violations(town))
+        or len(books.logged) < len(recoverable(town, books))
         or any(said.message_id not in town.deleted for said in violations(town))
     )
+
+
+def recoverable(town: Town, books: Books) -> list[Said]:
+    """The violations that must be written down: all but those of which nobody can know any more."""
+    logged = set(books.logged)
+    return [
+        said
+        for said in violations(town)
+        if f"{said.message_id}:0" in logged or not is_beyond_recovery(said, town)
+    ]
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -168,7 +187,7 @@ class _Court:
     def moderation(self) -> Count:
         """Every violation is in the log once; points and statistics agree with it."""
         books, town = self._evidence.books, self._town
-        broken = violations(town)
+        broken = recoverable(town, books)
         wanted = Counter(f"{said.message_id}:0" for said in broken)
         found = Counter(books.logged)
         self._list("violations missing in the log", wanted - found)
