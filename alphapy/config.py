@@ -82,6 +82,9 @@ class Config:
     audit_retention_days_dm: int = variable(
         "AUDIT_RETENTION_DAYS_DM", whole(0, 3650), "0", "days that audit rows of DMs are kept; 0 keeps them"
     )
+    retention_feature_windows: bool = variable(
+        "RETENTION_FEATURE_WINDOWS", flag, "1", "0: features forget nothing that they keep for so long only"
+    )
 
     host: str = variable("HOST", text, "0.0.0.0", "address that HTTP listens on")  # noqa: S104 - a container's default
     port: int = variable("PORT", whole(0, _MAX_PORT), "8000", "port of HTTP; 0 takes any free one")

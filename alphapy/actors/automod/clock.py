@@ -17,6 +17,7 @@ from alphapy.actors.automod.ledger import NOTICE_STAYS
 from alphapy.actors.automod.messages import FEATURE, CountRules, Tick, Wake
 from alphapy.actors.kernel.actor import Actor, Context
 from alphapy.actors.kernel.address import Address
+from alphapy.actors.settings.snapshot import SettingsUnavailable
 from alphapy.storage import automod_mutes as mutes
 from alphapy.storage import automod_reports as reports
 
@@ -41,16 +42,24 @@ AT_ONCE = 1000
 
 
 class AutomodClock(Actor):
-    """See the module; the first :class:`Tick` starts it."""
+    """See the module; the first :class:`Tick` starts it. ``forgets``: whether old texts are forgotten."""
 
     def __init__(
-        self, context: Context, *, pool: Pool, settings: SettingsReader, clock: Clock, memory: RuleMemory
+        self,
+        context: Context,
+        *,
+        pool: Pool,
+        settings: SettingsReader,
+        clock: Clock,
+        memory: RuleMemory,
+        forgets: bool,
     ) -> None:
         super().__init__(context)
         self._pool = pool
         self._settings = settings
         self._clock = clock
         self._memory = memory
+        self._forgets = forgets
         self._forgotten_on: date | None = None
 
     @override
@@ -69,8 +78,7 @@ class AutomodClock(Actor):
         due, following = await self._pool.run("automod", lambda tx: self._due(tx, now), idempotent=True)
         for guild_id in due:
             self.context.bus.tell(Address.guild(guild_id, FEATURE), Wake())
-        if self._forgotten_on != now.date():
-            await self._forget_texts(now)
+        if self._forgets and self._forgotten_on != now.date() and await self._forget_texts(now):
             self._forgotten_on = now.date()
         left = LOOK_EVERY if following is None else (following - self._clock.now()).total_seconds()
         self.context.tell_after(min(max(left, SOONEST), LOOK_EVERY), Tick())
@@ -88,18 +96,23 @@ class AutomodClock(Actor):
         ends += [] if oldest is None else [oldest + NOTICE_STAYS]
         return found, min((end for end in ends if end is not None), default=None)
 
-    async def _forget_texts(self, now: datetime) -> None:
-        """Forget what old messages said, in each guild as it wants."""
+    async def _forget_texts(self, now: datetime) -> bool:
+        """Forget what old messages said, in each guild as it wants; whether that is known of all of them."""
         guilds = await self._pool.run(
             "automod",
             lambda tx: reports.guilds_with_texts(tx, before=now - timedelta(days=1), limit=100_000),
             idempotent=True,
         )
         for guild_id in guilds:
-            days = self._settings.snapshot(guild_id).number("automod", "content_retention_days")
+            try:
+                settings = await self._settings.fresh(guild_id)
+            except SettingsUnavailable:
+                return False
+            days = settings.number("automod", "content_retention_days")
             if days:
                 before = now - timedelta(days=days)
                 await self._pool.run("automod", _forgetting(guild_id, before), idempotent=True)
+        return True
 
 
 def _forgetting(guild_id: GuildId, before: datetime) -> Callable[[Transaction], Awaitable[int]]:

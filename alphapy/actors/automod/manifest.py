@@ -61,7 +61,12 @@ def build(wiring: Wiring) -> Feature:
 
     def clock(context: Context) -> AutomodClock:
         return AutomodClock(
-            context, pool=wiring.pool, settings=wiring.settings, clock=wiring.clock, memory=memory
+            context,
+            pool=wiring.pool,
+            settings=wiring.settings,
+            clock=wiring.clock,
+            memory=memory,
+            forgets=wiring.config.retention_feature_windows,
         )
 
     return Feature(
