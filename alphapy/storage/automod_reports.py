@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from alphapy.storage.transaction import Transaction
 
 
+DEGRADED_RULE = "degraded_rule_id"
+"""What names, in an operational event, the rule that cannot work."""
+
+
 @attrs.frozen(kw_only=True)
 class LogFilter:
     """Which rows of the log are wanted."""
@@ -254,3 +258,16 @@ async def forget_texts(tx: Transaction, guild_id: GuildId, *, before: datetime) 
         """,
         (guild_id, before),
     )
+
+
+async def degraded_since(tx: Transaction, guild_id: GuildId, *, since: datetime) -> frozenset[int]:
+    """The rules of which it has been recorded since then that they cannot work."""
+    rows = await tx.fetch_all(
+        """
+        SELECT DISTINCT details ->> %(key)s::text FROM operational_events
+        WHERE guild_id = %(guild_id)s AND created_at > %(since)s
+          AND jsonb_typeof(details -> %(key)s::text) = 'number'
+        """,
+        {"key": DEGRADED_RULE, "guild_id": guild_id, "since": since},
+    )
+    return frozenset(int(row[0]) for row in rows)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.acceptance.automod import add_rule, moderated
+from psycopg.types.json import Jsonb
+
+from alphapy.gateway.opcodes import ALPHAPY_INTENTS, Intents
+from tests.acceptance.automod import add_rule, described, grant_premium, moderated
 from tests.acceptance.test_api_routes import open_panel
+from tests.support.bot import stage
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
+    import pytest
+
     from alphapy.storage.pool import Pool
+    from tests.acceptance.automod import Moderated
     from tests.support.bot import Stage
 
 
@@ -30,3 +38,100 @@ async def test_the_metrics_tell_how_rules_are_kept(offstage: Stage, pool: Pool) 
         size, lists, more, same = await figures()
         assert (size, lists, same) == (1, 1, misses)
         assert more > hits
+
+
+async def to_look_at(town: Moderated) -> str:
+    """What ``/automod status`` says is wrong."""
+    shown = await town.admin.slash(town.general, "/automod status").wait_reply()
+    return "".join(f["value"] for f in shown["embeds"][0]["fields"] if f["name"] == "To look at")
+
+
+async def test_status_tells_when_texts_do_not_arrive(
+    offstage: Stage, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alphapy.service.ALPHAPY_INTENTS", ALPHAPY_INTENTS & ~Intents.MESSAGE_CONTENT)
+    async with offstage.bot():
+        town = await moderated(offstage, pool)
+        assert "Message Content Intent" not in await to_look_at(town)
+        for number in range(10):
+            town.member.say(town.general, f"message {number}")
+
+        async def told() -> bool:
+            return "Message Content Intent" in await to_look_at(town)
+
+        await wait_until(told, what="the warning")
+
+
+async def test_status_tells_nothing_where_texts_arrive(play: Stage, pool: Pool) -> None:
+    town = await moderated(play, pool)
+    await add_rule(town, "add_badwords_rule", name="words", words="tea")
+    for number in range(10):
+        town.member.say(town.general, f"message {number}")
+    assert await town.is_gone(town.member.say(town.general, "tea"))
+    assert "Message Content Intent" not in await to_look_at(town)
+
+
+def notices(town: Moderated, title: str) -> list[str]:
+    """The descriptions of the notices with this title, oldest first."""
+    return [
+        described(message)
+        for message in town.admin.visible_messages(town.log_channel)
+        if message["embeds"] and message["embeds"][0]["title"] == title
+    ]
+
+
+async def wait_notices(town: Moderated, title: str, count: int) -> None:
+    await wait_until(lambda: len(notices(town, title)) == count, what=f"{count} notices")
+
+
+async def test_a_rule_that_cannot_work_is_told_of_once_a_day(offstage: Stage, pool: Pool) -> None:
+    await grant_premium(offstage, pool)
+    async with offstage.bot():
+        town = await moderated(offstage, pool)
+        await add_rule(town, "add_badwords_rule", name="words", words="tea")
+        await add_rule(town, "add_regex_rule", name="Odd *one*", patterns="a+b")
+        async with pool.transaction("test") as tx:  # as another program, or an older version, stored it
+            config = Jsonb({"patterns": ["(unclosed"]})
+            await tx.execute("UPDATE automod_rules SET config = %s WHERE id = 2", (config,))
+        await town.admin.slash(town.general, "/automod rules").wait_reply()
+        await to_look_at(town)  # reads the rules again
+        broken = "⚠️ A rule cannot work"
+        await wait_notices(town, broken, 1)
+        assert "`#2` **Odd \\*one\\***" in notices(town, broken)[0]
+    async with offstage.bot():  # a restart forgets nothing
+        await to_look_at(town)
+        await add_rule(town, "add_caps_rule", name="caps")
+        assert await town.is_gone(town.member.say(town.general, "tea"))
+        await town.wait_log()
+        assert len(notices(town, broken)) == 1
+    async with pool.transaction("test") as tx:
+        await tx.execute("UPDATE operational_events SET created_at = created_at - interval '25 hours'")
+    async with offstage.bot():
+        await to_look_at(town)
+        await wait_notices(town, broken, 2)
+
+
+async def test_the_end_of_premium_is_told_once(database_url: str, pool: Pool) -> None:
+    async with stage(database_url, environment={"PREMIUM_CACHE_TTL_SECONDS": "0"}) as offstage:
+        await grant_premium(offstage, pool)
+        async with offstage.bot():
+            town = await moderated(offstage, pool)
+            await add_rule(town, "add_regex_rule", name="pattern", patterns="te+a")
+            await add_rule(town, "add_badwords_rule", name="words", words="milk")
+            assert await town.is_gone(town.member.say(town.general, "teeea"))
+            ended = "⏸️ Rules are paused"
+            for times in (1, 2):
+                await subscribe(pool, "expired")
+                assert await town.is_gone(town.member.say(town.general, "milk"))
+                await wait_notices(town, ended, times)
+                assert await town.is_gone(town.member.say(town.general, "milk"))
+                await subscribe(pool, "active")
+                assert await town.is_gone(town.member.say(town.general, "tea"))
+                assert len(notices(town, ended)) == times
+            assert "`#1` **pattern**" in notices(town, ended)[0]
+            assert "`#2`" not in notices(town, ended)[0]
+
+
+async def subscribe(pool: Pool, status: str) -> None:
+    async with pool.transaction("test") as tx:
+        await tx.execute("UPDATE premium_subs SET status = %s", (status,))

@@ -35,17 +35,20 @@ from alphapy.actors.automod.messages import (
     Clears,
     DeleteRule,
     FileAppeal,
+    Notify,
     ReadRules,
     Reload,
     RemoveNotice,
     Report,
     Resolve,
+    SeesTexts,
     Sweep,
     TryText,
     Unrecorded,
     Wake,
 )
 from alphapy.actors.automod.muting import Mutes
+from alphapy.actors.automod.notices import Notices
 from alphapy.actors.automod.planning import Scene
 from alphapy.actors.automod.rulebook import Rulebook, RuleMemory
 from alphapy.actors.effects import verbs
@@ -139,6 +142,7 @@ class AutomodActor(Actor):
         self._mutes = Mutes(guild_id, parts.kit.clock)
         self._appeals = Appeals(guild_id, parts.guilds, parts.kit.clock)
         self._channel_log = ChannelLog(context, self._clock, parts.settings)
+        self._notices = Notices(guild_id, parts.kit.clock)
         self._settings_rest_until = 0.0
         self._at_once: deque[str] = deque(maxlen=2000)
         self._sweeping = False
@@ -172,6 +176,8 @@ class AutomodActor(Actor):
                 return queries.rehearse(await self._rules(), message)
             case AddRule() | ChangeRule() | DeleteRule():
                 return await self._change_rules(message)
+            case SeesTexts():
+                return self._bench.sees_texts
             case Resolve():
                 return await self._resolve(message)
             case FileAppeal():
@@ -192,6 +198,8 @@ class AutomodActor(Actor):
                 await self._journal.pick_up()
             case Report():
                 await self._channel_log.report(self._journal)
+            case Notify():
+                await self._notices.report(self._journal, self._rulebook, await self._settings())
             case Unrecorded(rows):
                 self._channel_log.add(rows)
             case Wake():
@@ -438,7 +446,10 @@ class AutomodActor(Actor):
     # -- what is known
 
     async def _rules(self) -> RuleSet:
-        return await self._rulebook.fresh()
+        rules = await self._rulebook.fresh()
+        if self._notices.wanted(self._rulebook):
+            self.context.tell_self(Notify())
+        return rules
 
     async def _has_premium(self, settings: SettingsSnapshot) -> bool:
         """Whether steps of escalation that need premium may be taken; asked only where there are such."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from alphapy.actors.automod import option_defs as options
 from alphapy.actors.automod import rendering
 from alphapy.actors.automod.desk import Desk, refused
+from alphapy.actors.automod.messages import SeesTexts
 from alphapy.actors.automod.planning import can_give
 from alphapy.actors.automod.reporting import inert
 from alphapy.actors.automod.rule_commands import RuleCommands
@@ -37,6 +38,12 @@ _ACTION_NEEDS = {
     ActionKind.TIMEOUT: (Permissions.MODERATE_MEMBERS, "Moderate Members"),
     ActionKind.BAN: (Permissions.BAN_MEMBERS, "Ban Members"),
 }
+
+
+_BLIND = (
+    "I cannot read what members write: messages come without their text. Whoever runs me has to switch on "
+    "*Message Content Intent* on the Bot page of the application at Discord"
+)
 
 
 class Commands:
@@ -122,6 +129,8 @@ class Commands:
             EmbedField("By type", "\n".join(f"{name}: {count}" for name, count in types.items()) or "none"),
         ]
         troubles = self._troubles(guild_id, rules, settings)
+        if not await self._desk.ask(guild_id, SeesTexts()):
+            troubles.insert(0, _BLIND)
         if troubles:
             fields.append(EmbedField("To look at", rendering.fitting([f"⚠️ {t}" for t in troubles], 1000)))
         embed = Embed(title="🛡️ Auto-moderation", color=Colour.INFO, fields=tuple(fields))

@@ -118,13 +118,30 @@ class _Recent(Generic[K, V]):
             self._entries.popitem(last=False)
 
 
+BLANKS = 10
+"""So many messages in a row without anything in them, and what members write does not reach the bot.
+
+One alone may be a poll.
+"""
+
+
 class Bench:
     """Where the messages of one guild are judged."""
 
     def __init__(self) -> None:
+        self._blanks = 0
         self._windows = Windows()
         self._judged: _Recent[int, int] = _Recent()
         self._roles: _Recent[int, tuple[RoleId, ...]] = _Recent()
+
+    @property
+    def sees_texts(self) -> bool:
+        """Whether what members write reaches the bot.
+
+        Without the message content intent Discord leaves content, attachments and embeds out of all messages
+        but those that mention the bot.
+        """
+        return self._blanks < BLANKS
 
     def sweep(self, now: datetime) -> None:
         """Forget who has been silent."""
@@ -157,6 +174,7 @@ class Bench:
             return None
         edited = isinstance(event, MessageUpdate)
         content = event.content or ""
+        self._look_at(event)
         digest = hash(fold(content))
         known = self._judged.get(event.id)
         if edited and known == hash(content):
@@ -180,6 +198,16 @@ class Bench:
         """These messages are dealt with: edits that change nothing of them are not judged again."""
         for one in reviewed:
             self._judged.put(one.message_id, hash(one.content))
+
+    def _look_at(self, event: MessageCreate | MessageUpdate) -> None:
+        """Count messages that came without anything in them."""
+        if isinstance(event, MessageUpdate) or event.mentions:
+            return
+        blank = not (event.content or event.attachments or event.embeds or event.message_snapshots)
+        if not blank:
+            self._blanks = 0
+        elif not event.sticker_items:
+            self._blanks += 1
 
     def _roles_of(self, user_id: int, member: Member | None) -> tuple[RoleId, ...] | None:
         """The author's roles, from the event or from their last message; None where nobody knows."""

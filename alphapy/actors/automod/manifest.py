@@ -19,6 +19,8 @@ from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.premium import PremiumBook
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alphapy.actors.feature import Wiring
     from alphapy.actors.kernel.actor import Context
 
@@ -59,16 +61,6 @@ def build(wiring: Wiring) -> Feature:
             guilds=wiring.guilds,
         )
 
-    def clock(context: Context) -> AutomodClock:
-        return AutomodClock(
-            context,
-            pool=wiring.pool,
-            settings=wiring.settings,
-            clock=wiring.clock,
-            memory=memory,
-            forgets=wiring.config.retention_feature_windows,
-        )
-
     return Feature(
         name=FEATURE,
         category=Category("Auto-moderation", "🛡️"),
@@ -85,7 +77,21 @@ def build(wiring: Wiring) -> Feature:
         actors=(
             ActorDef(f"guild/*/{FEATURE}", ChildSpec(factory=actor)),
             ActorDef(f"guild/*/{ASKING}", ChildSpec(factory=asking)),
-            ActorDef(CLOCK.pattern, ChildSpec(factory=clock, idle_after=None)),
+            ActorDef(CLOCK.pattern, ChildSpec(factory=_clock(wiring, memory), idle_after=None)),
         ),
         first_messages=((CLOCK, Tick()),),
     )
+
+
+def _clock(wiring: Wiring, memory: RuleMemory) -> Callable[[Context], AutomodClock]:
+    def clock(context: Context) -> AutomodClock:
+        return AutomodClock(
+            context,
+            pool=wiring.pool,
+            settings=wiring.settings,
+            clock=wiring.clock,
+            memory=memory,
+            forgets=wiring.config.retention_feature_windows,
+        )
+
+    return clock

@@ -174,6 +174,16 @@ class Reload(Request[int]):
 
 
 @attrs.frozen
+class SeesTexts(Request[bool]):
+    """Whether what members write reaches the bot: False where message after message came without a word."""
+
+
+@attrs.frozen
+class Notify:
+    """To itself: tell the log channel of rules that cannot work, and of premium that has ended."""
+
+
+@attrs.frozen
 class Unrecorded:
     """Violations that are in no table, for the log channel."""
 

@@ -62,7 +62,7 @@ class RuleMemory:
 
 
 class Rulebook:
-    """See the module. ``rules`` is the set in force."""
+    """See the module. ``rules`` is the set in force; ``lapsed``: premium has ended, which is not told yet."""
 
     def __init__(self, guild_id: GuildId, pool: Pool, premium: PremiumBook, memory: RuleMemory) -> None:
         self._guild_id = guild_id
@@ -70,6 +70,7 @@ class Rulebook:
         self._premium = premium
         self._memory = memory
         self.rules = RuleSet()
+        self.lapsed = False
         self._read_again_at = 0.0
 
     async def load(self, tx: Transaction) -> None:
@@ -93,6 +94,7 @@ class Rulebook:
         if any(rule.needs_premium for rule in self.rules.rules):
             premium = await self._premium.in_force(self._guild_id)
             if premium is not self.rules.premium:
+                self.lapsed = not premium
                 self.rules = RuleSet(self.rules.rules, premium=premium)
         return self.rules
 
