@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from alphapy.gateway.opcodes import ALPHAPY_INTENTS, Intents
-from tests.acceptance.automod import add_rule, described, grant_premium, moderated
+from tests.acceptance.automod import Moderated, add_rule, described, grant_premium, moderated
 from tests.acceptance.test_api_routes import open_panel
 from tests.support.bot import stage
 from tests.support.waiting import wait_until
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pytest
 
     from alphapy.storage.pool import Pool
-    from tests.acceptance.automod import Moderated
     from tests.support.bot import Stage
 
 
@@ -135,3 +134,16 @@ async def test_the_end_of_premium_is_told_once(database_url: str, pool: Pool) ->
 async def subscribe(pool: Pool, status: str) -> None:
     async with pool.transaction("test") as tx:
         await tx.execute("UPDATE premium_subs SET status = %s", (status,))
+
+
+async def test_help_and_the_list_of_commands_know_automod(play: Stage, pool: Pool) -> None:
+    town = Moderated(play, pool)
+    shown = await town.member.slash(town.general, "/help").wait_reply()
+    assert "`/automod status` — " in shown["embeds"][0]["fields"][0]["value"]
+    listed = await town.member.slash(town.general, "/commands").wait_reply()
+    assert "/automod" not in str(listed["embeds"])
+    everything = await town.member.slash(town.general, "/commands", include_admin=True).wait_reply()
+    [values] = [
+        field["value"] for field in everything["embeds"][0]["fields"] if field["name"] == "🔐 🛡️ AutoMod"
+    ]
+    assert "`/automod add_badwords_rule` — " in values

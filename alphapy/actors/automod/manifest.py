@@ -63,7 +63,7 @@ def build(wiring: Wiring) -> Feature:
 
     return Feature(
         name=FEATURE,
-        category=Category("Auto-moderation", "🛡️"),
+        category=Category("AutoMod", "🛡️"),
         scope=FEATURE,
         commands=(Commands(desk, components).group(),),
         components=components.buttons,

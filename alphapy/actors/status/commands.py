@@ -43,7 +43,7 @@ COMPONENT = "status"
 _MODULES = {"Reminders": "reminders", "Invites": "invites", "GDPR": "gdpr"}
 
 _HELP = (
-    ("🚀 Getting started", ("link", "config start", "system show")),
+    ("🚀 Getting started", ("link", "config start", "system show", "automod status")),
     ("☀️ Every day", ("growthcheckin", "add_reminder", "agent start", "cc add", "cc list")),
     ("🛟 Support and premium", ("ticket", "premium")),
     ("📚 More", ("commands", "innersync", "health", "version")),
