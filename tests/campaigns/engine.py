@@ -41,7 +41,7 @@ START_WITHIN = 30.0
 """Seconds that the bot may take to be online at first."""
 
 ASK_AGAIN_AFTER = 0.5
-MOST_TRIES = 30
+MOST_TRIES = 200
 """Seconds that an admin waits before using a command again that did not work, and how often they do."""
 
 LATE_AFTER = 15.0
