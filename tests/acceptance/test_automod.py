@@ -262,7 +262,7 @@ async def test_moderation_21_points_add_up_to_a_step(premium_town: Moderated) ->
     assert described(removed) == "There are no steps any more."
 
 
-async def test_moderation_24_and_25_an_edit_is_judged_and_nothing_twice(town: Moderated) -> None:
+async def test_moderation_25_an_edit_is_judged_once(town: Moderated) -> None:
     await add_rule(town, "add_badwords_rule", name="w", words="tea")
     said = town.member.say(town.general, "milk")
     town.member.edit(town.general, int(said["id"]), "milk and tea")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+import trio
 from psycopg.types.json import Jsonb
 
 from alphapy.gateway.opcodes import ALPHAPY_INTENTS, Intents
-from tests.acceptance.automod import Moderated, add_rule, described, grant_premium, moderated
+from alphapy.sandbox.faults import GatewayFault
+from alphapy.storage.erasure import erase
+from tests.acceptance.automod import Moderated, add_rule, described, grant_premium, log_rows, moderated
 from tests.acceptance.test_api_routes import open_panel
 from tests.support.bot import stage
 from tests.support.waiting import wait_until
@@ -147,3 +151,48 @@ async def test_help_and_the_list_of_commands_know_automod(play: Stage, pool: Poo
         field["value"] for field in everything["embeds"][0]["fields"] if field["name"] == "🔐 🛡️ AutoMod"
     ]
     assert "`/automod add_badwords_rule` — " in values
+
+
+async def test_moderation_39_who_is_erased_leaves_their_rules_behind(
+    offstage: Stage, pool: Pool, database_url: str
+) -> None:
+    async with offstage.bot():
+        town = await moderated(offstage, pool)
+        await add_rule(town, "add_badwords_rule", name="words", words="tea")
+        assert await town.is_gone(town.member.say(town.general, "tea"))
+        assert await town.is_gone(town.person("grace").say(town.general, "tea"))
+        await town.wait_delivered(2)
+
+    def forget_both() -> None:
+        with psycopg.connect(database_url) as connection:
+            for person in (town.member, town.admin):  # one wrote, the other made the rule
+                erase(connection, person.id)
+
+    await trio.to_thread.run_sync(forget_both)
+    [left] = await log_rows(pool)
+    assert left["user_id"] == town.person("grace").id
+    async with pool.transaction("test") as tx:
+        history = await tx.fetch_all("SELECT user_id FROM automod_user_history")
+        rules = await tx.fetch_all("SELECT name, created_by FROM automod_rules")
+        actions = await tx.fetch_all("SELECT action_type, created_by FROM automod_actions")
+    assert history == [(town.person("grace").id,)]
+    assert (rules, actions) == ([("words", None)], [("delete", None)])
+    async with offstage.bot():  # and the rule still judges
+        assert await town.is_gone(town.member.say(town.general, "tea"))
+
+
+async def test_moderation_24_what_is_told_again_is_dealt_with_once(offstage: Stage, pool: Pool) -> None:
+    async with offstage.bot():
+        town = await moderated(offstage, pool)
+        await add_rule(town, "add_badwords_rule", name="words", words="tea")
+        offstage.sandbox.faults.arm_gateway(GatewayFault.DUPLICATE, times=1)
+        assert await town.is_gone(town.member.say(town.general, "tea"))
+        await town.wait_delivered(1)
+    async with pool.transaction("test") as tx:
+        await tx.execute("UPDATE gateway_sessions SET mark = 1")  # so that the resume replays everything
+    async with offstage.bot():
+        assert await town.is_gone(town.member.say(town.general, "more tea"))
+        await town.wait_delivered(2)
+    async with pool.transaction("test") as tx:
+        assert await tx.fetch_value("SELECT total_points FROM automod_user_history") == 2
+        assert await tx.fetch_value("SELECT triggers_count FROM automod_stats") == 2

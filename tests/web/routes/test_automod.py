@@ -136,7 +136,7 @@ async def test_a_shared_action_is_cloned_by_whoever_changes_it(desk: Desk) -> No
     assert rules == {first["id"]: 1, second["id"]: 8}
 
 
-async def test_moderation_17_and_39_the_log_outlives_its_rule(desk: Desk) -> None:
+async def test_moderation_17_the_log_outlives_its_rule(desk: Desk) -> None:
     rule = await add(desk)
     await desk.execute(
         """
