@@ -60,7 +60,8 @@ def is_beyond_recovery(said: Said, town: Town) -> bool:
     return (
         deleted is not None
         and any(outage.left <= deleted <= outage.back + NOTICED for outage in town.outages)
-        and any(deleted <= forgotten for forgotten in town.forgotten)
+        and any(deleted <= killed for killed in town.kills)
+        and town.refuses
     )
 
 

@@ -115,6 +115,11 @@ class Kill:
     lag: float = 0.0
     refused: bool = False
 
+    @property
+    def refuses(self) -> bool:
+        """Whether a session is refused because of it."""
+        return self.refused
+
     @override
     def __str__(self) -> str:
         refused = ", session refused" if self.refused else ""
@@ -141,6 +146,11 @@ class OnGateway:
     times: int = 1
     close_code: int = 4000
     resumable: bool = True
+
+    @property
+    def refuses(self) -> bool:
+        """Whether a session is refused because of it."""
+        return not self.resumable
 
     @override
     def __str__(self) -> str:

@@ -132,8 +132,8 @@ class Striker:
         if scope.cancelled_caught:
             self._bot.kill()
         await self._bot.wait_killed()
+        self._town.kills.append(trio.current_time())
         if kill.refused:
-            self._town.forgotten.append(trio.current_time())
             self._forget_sessions()
         return not scope.cancelled_caught
 

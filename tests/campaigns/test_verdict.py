@@ -193,7 +193,9 @@ async def test_a_violation_that_nobody_can_know_of_any_more_is_left_out(tmp_path
     assert not play.verdict().passed
     play.town.outages.append(Gap(deleted - 1, deleted + 1))
     assert not play.verdict().passed
-    play.town.forgotten.append(deleted + 2)
+    play.town.kills.append(deleted + 2)
+    assert not play.verdict().passed
+    play.town.refuses = True
     assert play.verdict().passed
     play.town.outages[:] = [Gap(deleted - 90, deleted - 60)]
     assert not play.verdict().passed

@@ -12,7 +12,7 @@ from alphapy.sandbox.person import Person
 from alphapy.sandbox.tuning import Tuning
 from alphapy.sandbox.world.permissions import Right
 from alphapy.sandbox.world.world import World
-from tests.campaigns.plan import Kind, Say
+from tests.campaigns.plan import Kill, Kind, OnGateway, Say
 
 if TYPE_CHECKING:
     from alphapy.sandbox.world.feed import Happening
@@ -99,8 +99,10 @@ class Town:
         self.gaps: list[Gap] = []
         self.outages: list[Gap] = []
         """Times without a database."""
-        self.forgotten: list[float] = []
-        """When the bot was killed and its sessions could not be resumed."""
+        self.kills: list[float] = []
+        """When the bot was killed."""
+        self.refuses = any(act.refuses for act in plan.acts if isinstance(act, Kill | OnGateway))
+        """Whether a session is refused somewhere in the plan."""
         self._left: float | None = None
         world.feed.listen(self._on_happening)
 
