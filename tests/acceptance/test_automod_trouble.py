@@ -361,7 +361,7 @@ async def test_a_raid_is_met_within_the_limits_and_summed_up(offstage: Stage, po
         def cleared() -> bool:
             return wanted.isdisjoint(m["id"] for m in town.admin.visible_messages(town.general))
 
-        await wait_until(cleared, within=60, what="the end of the raid")
+        await wait_until(cleared, within=120, what="the end of the raid")
         await town.wait_rows(RAIDERS)
 
         async def all_told() -> bool:
@@ -371,7 +371,7 @@ async def test_a_raid_is_met_within_the_limits_and_summed_up(offstage: Stage, po
                 )
             return bool(left == 0)
 
-        await wait_until(all_told, within=60, what="the log channel to be told of everything")
+        await wait_until(all_told, within=120, what="the log channel to be told of everything")
         await town.wait_log("🌊 Many violations at once")
         told = [m for m in town.admin.visible_messages(town.log_channel) if m["embeds"]]
         assert len(told) < 40
