@@ -23,7 +23,7 @@ from alphapy.storage.backup import erasures as lists
 from alphapy.storage.backup import load, save
 from alphapy.storage.backup.erasures import Erasure
 from alphapy.storage.backup.load import restore
-from alphapy.storage.backup.manifest import BackupError, RestoreRefused, read_manifest, verify
+from alphapy.storage.backup.manifest import BackupError, RestoreRefused, folder_name, read_manifest, verify
 from alphapy.storage.backup.save import back_up
 from alphapy.storage.evolution.environment import migrator
 from alphapy.storage.evolution.errors import MigrationError, Refused
@@ -421,7 +421,8 @@ async def test_a_backup_that_is_killed_leaves_nothing_that_passes_for_one(
     assert left.name.endswith(".partial")
     with pytest.raises(BackupError, match="never completed"):
         read_manifest(left)
-    # The next one does not mind, and tidies up once it is old enough.
+    # The next one does not mind, and tidies up once it is old enough. (Folders are named by the second.)
+    left = left.rename(folder / f"{folder_name(datetime.now(UTC) - timedelta(minutes=5))}.partial")
     made = await trio.to_thread.run_sync(lambda: back_up(filled, folder, prune=True))
     assert left.exists()
     left.rename(folder / "backup_2020-01-01T00-00-00Z.partial")

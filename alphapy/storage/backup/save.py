@@ -85,8 +85,8 @@ def back_up(dsn: str, out: Path, *, exclude_analytics: bool = False, prune: bool
             found = _snapshot(connection)
             folder = out / folder_name(found.created_at)
             partial = folder.with_name(folder.name + PARTIAL)
-            if folder.exists():
-                raise BackupError(f"{folder} exists already.")
+            if folder.exists() or partial.exists():
+                raise BackupError(f"A backup of this very second is in {out} already. Try again.")
             partial.mkdir(parents=True, mode=0o700)
             try:
                 manifest = _write(connection, found, partial, ANALYTICS if exclude_analytics else frozenset())
