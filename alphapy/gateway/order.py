@@ -1,7 +1,8 @@
 """Dispatches in the order of their numbers: one that comes before its turn waits a moment for the others.
 
 Everything behind the shard relies on the order (progress is one number). Discord sends in order, but says
-nowhere that no number is ever left out; so a gap is waited for only briefly.
+nowhere that no number is ever left out; so a gap is waited for only briefly, and then asked for once by a
+RESUME (:meth:`alphapy.gateway.session.SessionTrack.ask_again`), before what is behind it is handed on.
 """
 
 from __future__ import annotations
@@ -25,18 +26,21 @@ class Order:
     def __init__(self) -> None:
         self._early: dict[int, Dispatch] = {}
         self.due = math.inf
-        """When :meth:`release` is to be called."""
+        """When the gap has been waited for long enough."""
 
     def __contains__(self, seq: int) -> bool:
         """Whether the dispatch of this number waits."""
         return seq in self._early
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so many wait that the gap is not waited for any longer."""
+        return len(self._early) > _MOST
+
     def take(self, dispatch: Dispatch, last: int, now: float) -> list[Dispatch]:
         """A dispatch has come, and ``last`` was handed on last: what is to be handed on now, in order."""
         if last and dispatch.seq > last + 1:
             self._early[dispatch.seq] = dispatch
-            if len(self._early) > _MOST:
-                return self.release()
             self.due = min(self.due, now + _WAIT)
             return []
         ready, last = [dispatch], max(last, dispatch.seq)

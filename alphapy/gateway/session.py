@@ -13,6 +13,9 @@ import attrs
 _REMEMBERED: Final = 512
 """Sequence numbers remembered, to drop a dispatch that comes twice."""
 
+_MOST_VAIN: Final = 3
+"""Gaps of a session that a RESUME did not fill, after which none is asked for any more."""
+
 
 @attrs.frozen
 class GatewaySession:
@@ -35,6 +38,8 @@ class SessionTrack:
         self.seq = session.seq if session is not None else 0
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
         self._go_back_to: int | None = None
+        self._asked_at: int | None = None
+        self._vain = 0
 
     @property
     def session_id(self) -> str | None:
@@ -54,6 +59,7 @@ class SessionTrack:
     def forget(self) -> None:
         """The session is over."""
         self._session, self.seq, self._go_back_to = None, 0, None
+        self._asked_at, self._vain = None, 0
         self._recent.clear()
 
     def is_repeated(self, seq: int) -> bool:
@@ -64,6 +70,21 @@ class SessionTrack:
         """Note an event. One that comes late does not set the number back."""
         self.seq = max(self.seq, seq)
         self._recent.append(seq)
+
+    def ask_again(self) -> bool:
+        """The number after the last one does not come: whether to RESUME for it.
+
+        Once for each gap. A number that does not come then either was never given, it seems; where that
+        happens often, gaps mean nothing and are not worth a connection.
+        """
+        if self._asked_at == self.seq:
+            self._asked_at = None
+            self._vain += 1
+            return False
+        if self._vain >= _MOST_VAIN:
+            return False
+        self._asked_at = self.seq
+        return True
 
     def go_back_later(self, seq: int) -> None:
         """With :meth:`go_back`, set the number back to this one."""

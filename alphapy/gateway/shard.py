@@ -315,14 +315,22 @@ class Shard:
             )
             if self._attention.verdict is not None:
                 return self._attention.verdict
-            if trio.current_time() >= link.order.due:
-                await self._hand_on(link.order.release())
-            if messages is not None:
+            ending = None
+            if messages is not None:  # what has come may fill the gap, however late it is read
                 ending = await self._take_all(nursery, link, messages)
-                if ending is not None:
-                    return ending
             elif trio.current_time() >= link.deadline:
                 return Ending(EndKind.SILENT, f"nothing came while {self._state.value}")
+            if ending is None and trio.current_time() >= link.order.due:
+                ending = await self._close_gap(link)
+            if ending is not None:
+                return ending
+
+    async def _close_gap(self, link: Link) -> Ending | None:
+        """A number does not come: have it sent again, or go on without it."""
+        if not self._draining and self._track.ask_again():
+            return Ending(EndKind.REWIND, f"event {self._track.seq + 1} did not come")
+        await self._hand_on(link.order.release())
+        return None
 
     async def _take_all(
         self, nursery: trio.Nursery, link: Link, messages: Sequence[bytes | str]
@@ -431,7 +439,7 @@ class Shard:
             link.deadline = trio.current_time() + self._patience.ready
         dispatch = Dispatch(name, payload.d, seq, session_id, self.shard_id)
         await self._hand_on(link.order.take(dispatch, self._track.seq, trio.current_time()))
-        return None
+        return await self._close_gap(link) if link.order.is_full else None
 
     async def _hand_on(self, dispatches: Sequence[Dispatch]) -> None:
         for dispatch in dispatches:

@@ -33,6 +33,8 @@ class GatewayFault(enum.Enum):
     """A dispatch arrives twice."""
     REORDER = "reorder"
     """A dispatch arrives after the one that follows it."""
+    OMIT = "omit"
+    """A dispatch does not arrive; only a RESUME brings it."""
     WITHHOLD_ACKS = "withhold_acks"
     """``times`` heartbeats are not acknowledged."""
     REQUEST_HEARTBEAT = "request_heartbeat"

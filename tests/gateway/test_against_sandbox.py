@@ -81,6 +81,7 @@ FAULTS: dict[str, tuple[GatewayFault, dict[str, Any]]] = {
     "truncate": (GatewayFault.TRUNCATE, {}),
     "duplicate": (GatewayFault.DUPLICATE, {}),
     "reorder": (GatewayFault.REORDER, {"times": 2}),
+    "omit": (GatewayFault.OMIT, {}),
     "zombie": (GatewayFault.WITHHOLD_ACKS, {"times": 2}),
     **{f"close_{code}": (GatewayFault.CLOSE, {"close_code": code}) for code in (4000, 4001, 4002, 4008)},
 }
@@ -109,6 +110,19 @@ async def test_every_message_arrives_once_whatever_befalls_the_connection(
         await wait_until(lambda: "the last" in bot.said)
         assert bot.said == [*said, "the last"]
         assert bot.names.count("READY") == 1
+        await bot.shard.stop()
+
+
+async def test_no_guild_is_lost_that_was_told_of_before_ready() -> None:
+    async with sandbox_running(BRISK) as here, trio.open_nursery() as nursery:
+        here.sandbox.faults.arm_gateway(GatewayFault.REORDER)
+        bot = Bot(here)
+        nursery.start_soon(bot.shard.run)
+        await wait_until(lambda: not here.sandbox.faults.gateway)
+        here.person("ada").say(here.channel(), "good morning")
+        await wait_until(lambda: bot.said == ["good morning"])
+        assert bot.cache.count == 1
+        assert bot.names.count("GUILD_CREATE") == 1
         await bot.shard.stop()
 
 

@@ -42,8 +42,10 @@ def test_a_gap_that_stays_is_given_up() -> None:
 
 def test_only_so_many_wait() -> None:
     order = Order()
-    handed_on = [one for seq in range(10, 40) for one in order.take(dispatch(seq), 5, 0.0)]
-    assert numbers(handed_on)[:17] == list(range(10, 27))
+    for seq in range(10, 26):
+        assert order.take(dispatch(seq), 5, 0.0) == []
+    assert [order.is_full, order.take(dispatch(26), 5, 0.0), order.is_full] == [False, [], True]
+    assert numbers(order.release()) == list(range(10, 27))
 
 
 def test_the_first_of_a_session_has_nothing_to_wait_for() -> None:

@@ -32,6 +32,21 @@ def test_a_new_session_counts_anew() -> None:
     assert not track.is_repeated(6)
 
 
+def test_a_gap_is_asked_for_once_and_no_more_after_three_times_in_vain() -> None:
+    track = SessionTrack(GatewaySession("s", "wss://x", 5))
+    for filled in (6, 8, 10):  # each of these was asked for and came
+        assert track.ask_again()
+        track.handed_on(filled)
+        track.handed_on(filled + 1)
+    for missing in (20, 30, 40):
+        assert track.ask_again()
+        assert not track.ask_again()
+        track.handed_on(missing)
+    assert not track.ask_again()
+    track.begin("t", "wss://y")
+    assert track.ask_again()
+
+
 def test_only_the_last_512_are_remembered() -> None:
     track = SessionTrack(None)
     for seq in range(1, 1001):

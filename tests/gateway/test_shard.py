@@ -154,6 +154,22 @@ async def test_a_dispatch_that_comes_twice_is_handed_on_once_and_late_ones_in_th
         assert bench.shard.statistics().seq == 5
 
 
+async def test_a_number_that_does_not_come_is_asked_for_once_and_then_done_without() -> None:
+    async def with_a_gap(peer: Peer) -> None:
+        await peer.send(dispatch(3, "B", {}))
+
+    async def the_same_again(peer: Peer) -> None:
+        await peer.send(HELLO)
+        assert (await peer.expect(6))["d"]["seq"] == 1
+        await peer.send(dispatch(3, "B", {}), dispatch(4, "RESUMED", {}))
+
+    async with running(greeting(with_a_gap, the_same_again)) as bench:
+        await bench.until("B")
+        await bench.until("RESUMED")
+        assert bench.names == ["READY", "B", "RESUMED"]
+        assert bench.shard.statistics().reconnects == 1
+
+
 async def test_op_7_reconnects_and_resumes_at_once() -> None:
     async def reconnect(peer: Peer) -> None:
         await peer.send({"op": 7, "d": None})

@@ -284,6 +284,8 @@ class Connection:
         if frame is None:
             raise Closing(Close.UNKNOWN_ERROR, "The client is too slow")
         self._sent = number
+        if self._due(session, GatewayFault.OMIT):
+            return
         if self._due(session, GatewayFault.TRUNCATE):
             encoded = self._encode(frame)
             await self._socket.send_message(encoded[: len(encoded) // 2])

@@ -62,6 +62,9 @@ GATEWAY: Mapping[str, Trouble] = MappingProxyType(
         "swap": Trouble(
             "Swap the next two events", "Out of order, as Discord never sends them.", GatewayFault.REORDER
         ),
+        "leave_out": Trouble(
+            "Leave out the next event", "The bot has to notice the gap and ask again.", GatewayFault.OMIT
+        ),
         "cut": Trouble("Cut the next event short", "The stream ends in the middle.", GatewayFault.TRUNCATE),
     }
 )
