@@ -143,13 +143,11 @@ class Router:
         self._aside = aside
         self._backfill = backfill
         self._wanted: dict[str, list[tuple[Feature, Subscription]]] = {}
-        self._wanted_by_process: dict[str, list[Subscription]] = {}
+        self._wanted_by_process: dict[str, list[tuple[Feature, Subscription]]] = {}
         for feature in features:
             for subscription in feature.subscriptions:
-                if subscription.process is not None:
-                    self._wanted_by_process.setdefault(subscription.event, []).append(subscription)
-                else:
-                    self._wanted.setdefault(subscription.event, []).append((feature, subscription))
+                wanted = self._wanted_by_process if subscription.process is not None else self._wanted
+                wanted.setdefault(subscription.event, []).append((feature, subscription))
         self._decoded = (
             frozenset(self._wanted) | frozenset(self._wanted_by_process) | CACHED_EVENTS | {_INTERACTION}
         )
@@ -247,13 +245,12 @@ class Router:
 
         True where one who should have done so has refused.
         """
-        for subscription in self._wanted_by_process.get(dispatch.name, ()):
-            if subscription.process is not None and subscription.wants(event):
-                message = GatewayEvent(
-                    dispatch.name, event, dispatch.shard_id, dispatch.session_id, dispatch.seq
-                )
-                if self._bus.tell_event(subscription.process, message) is not Delivery.ACCEPTED:
-                    self._undelivered += 1
+        message = GatewayEvent(dispatch.name, event, dispatch.shard_id, dispatch.session_id, dispatch.seq)
+        for feature, subscription in self._wanted_by_process.get(dispatch.name, ()):
+            if subscription.process is None or not self._is_wanted(feature, subscription, event):
+                continue
+            if self._bus.tell_event(subscription.process, message) is not Delivery.ACCEPTED:
+                self._undelivered += 1
         wanted = self._wanted.get(dispatch.name)
         guild_id = _guild_of(event)
         if wanted is None or guild_id is None:
@@ -270,7 +267,6 @@ class Router:
                 self._undelivered += 1
                 refused = True
                 continue
-            message = GatewayEvent(dispatch.name, event, dispatch.shard_id, dispatch.session_id, dispatch.seq)
             delivery = self._backfill.hold(guild_id, feature.name, message)
             if delivery is None:
                 delivery = self._bus.tell_event(address, message)

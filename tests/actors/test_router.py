@@ -208,6 +208,22 @@ async def test_a_module_that_is_off_is_not_told(play: Play) -> None:
     assert [address for address, _ in play.house.told] == ["guild/100/short"]
 
 
+async def test_a_process_actors_test_that_fails_ends_nothing_either(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(_event: Event) -> bool:
+        raise KeyError("no such thing")
+
+    recorder = Address.process("recorder")
+    play = Play(feature("broken", Subscription("MESSAGE_CREATE", fails, process=recorder)))
+    await play.message("hi")
+    assert [address for address, _ in play.house.told] == [
+        "process/recorder",
+        "guild/100/custom_commands",
+        "guild/100/short",
+    ]
+    assert play.router.statistics().misjudged == {"broken": 1}
+    assert [vars(record).get("event") for record in caplog.records] == ["event_misjudged"]
+
+
 async def test_a_test_that_fails_costs_nobody_an_event(caplog: pytest.LogCaptureFixture) -> None:
     def fails(_event: Event) -> bool:
         raise KeyError("no such thing")
