@@ -4,7 +4,8 @@ Messages come in the order of their ids, or nearly so. So it is enough to know t
 by one, and a *floor* at or below which everything counts as dealt with.
 
 When it fails: a message that is read back and is older than the floor is taken for done. The floor lies
-:data:`WINDOW` behind the newest message, or :data:`MOST` messages where more than that came in this time.
+:data:`WINDOW` behind the newest message, or a little more: it is raised now and then, since that costs a look
+at every id. It lies nearer where more than :data:`MOST` messages came in this time.
 """
 
 from __future__ import annotations
@@ -20,10 +21,16 @@ SECOND: Final = 1000 << 22
 """A second, as the distance between two snowflakes."""
 
 WINDOW: Final = 10 * SECOND
-"""How far back ids are known one by one ..."""
+"""How far back ids are known one by one."""
+
+SLACK: Final = 2 * SECOND
+"""How much farther back they may be known, so that the floor is not raised with every message."""
 
 MOST: Final = 256
-"""... and how many of them at the most."""
+"""How many ids are known one by one at the most ..."""
+
+KEPT: Final = 192
+"""... and how many of them are left when there are more."""
 
 
 @attrs.frozen
@@ -54,11 +61,15 @@ class Seen:
         recent = self.recent.union(message_ids)
         if not recent:
             return self
-        floor = max(self.floor, max(recent) - WINDOW)
+        floor, newest = self.floor, max(recent)
+        if newest - floor > WINDOW + SLACK:
+            floor = newest - WINDOW
         return _trimmed(floor, recent, max(self.filled, filled))
 
     def merged(self, other: Seen) -> Seen:
         """What either of the two says."""
+        if self.floor <= other.floor and self.filled <= other.filled and self.recent <= other.recent:
+            return other
         floor = max(self.floor, other.floor)
         return _trimmed(floor, self.recent | other.recent, max(self.filled, other.filled))
 
@@ -69,9 +80,11 @@ class Seen:
 
 
 def _trimmed(floor: int, recent: frozenset[int], filled: int) -> Seen:
+    if len(recent) <= MOST and (not recent or min(recent) > floor):
+        return Seen(floor, recent, filled)
     kept = [message_id for message_id in recent if message_id > floor]
     if len(kept) > MOST:
         kept.sort()
-        floor = kept[-MOST - 1]
-        kept = kept[-MOST:]
+        floor = kept[-KEPT - 1]
+        kept = kept[-KEPT:]
     return Seen(floor, frozenset(kept), filled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alphapy.pure.seen import MOST, SECOND, WINDOW, Seen
+from alphapy.pure.seen import KEPT, MOST, SECOND, WINDOW, Seen
 
 IDS = st.integers(1, 60 * SECOND)
 LISTS = st.lists(IDS, max_size=40)
@@ -43,11 +43,25 @@ def test_merging_is_in_no_order(a: list[int], b: list[int], c: list[int]) -> Non
 
 
 def test_only_so_many_are_known_one_by_one() -> None:
-    seen = Seen().plus(range(1, MOST + 11))
-    assert len(seen.recent) == MOST
-    assert seen.floor == 10
-    assert all(seen.has(one) for one in range(1, MOST + 11))
-    assert not seen.has(MOST + 11)
+    full = Seen().plus(range(1, MOST + 1))
+    assert (len(full.recent), full.floor) == (MOST, 0)
+    seen = full.plus([MOST + 1])
+    assert (len(seen.recent), seen.floor) == (KEPT, MOST + 1 - KEPT)
+    assert all(seen.has(one) for one in range(1, MOST + 2))
+    assert not seen.has(MOST + 2)
+
+
+def test_the_floor_is_raised_now_and_then() -> None:
+    seen = Seen().plus([100 * SECOND])
+    assert seen.floor == 90 * SECOND
+    assert seen.plus([102 * SECOND]).floor == 90 * SECOND
+    assert seen.plus([102 * SECOND + 1]).floor == 92 * SECOND + 1
+
+
+@given(LISTS, LISTS)
+def test_merging_with_what_came_later_changes_nothing(first: list[int], second: list[int]) -> None:
+    seen = Seen().plus(first)
+    assert seen.merged(seen.plus(second)) == seen.plus(second) == seen.plus(second).merged(seen)
 
 
 def test_what_was_read_back_is_not_done_again_when_it_comes_live() -> None:
