@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from alphapy.gateway.rest.client import RestClient
 
 T = TypeVar("T")
+MessageT = TypeVar("MessageT", bound=Message)
+
+HISTORY_PAGE = 100
+"""Messages that Discord gives of a channel's history at once."""
 
 RESPOND_WITHIN = 3.0
 """Seconds in which Discord waits for the first answer to an interaction.
@@ -114,6 +118,19 @@ def _decode(target: routes.Target, body: bytes, shape: type[T], *, strict: bool 
         return msgspec.json.decode(body, type=shape, strict=strict)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _malformed(target, str(error)) from error
+
+
+def _read_page(target: routes.Target, body: bytes, shape: type[MessageT]) -> tuple[list[int], list[MessageT]]:
+    """The ids of a page of history, and those of its messages that make sense, oldest first."""
+    raws = _decode(target, body, list[msgspec.Raw])
+    ids = [_id(target, _decode(target, bytes(raw), _Created).id) for raw in raws]
+    messages: list[MessageT] = []
+    for raw in raws:
+        try:
+            messages.append(msgspec.json.decode(raw, type=shape, strict=False))
+        except (msgspec.DecodeError, RecursionError):
+            continue
+    return ids, sorted(messages, key=lambda message: message.id)
 
 
 def _malformed(target: routes.Target, message: str) -> DiscordError:
@@ -265,23 +282,32 @@ class DiscordCalls:
             priority=Priority.BACKFILL,
             deadline=within,
         )
-        found = _decode(target, await self._client.request(call), list[msgspec.Raw])
-        messages: list[MessageCreate] = []
-        last = after
-        for raw in found:
-            last = max(last, _id(target, _decode(target, bytes(raw), _Created).id))
-            try:
-                message = msgspec.json.decode(raw, type=MessageCreate, strict=False)
-            except (msgspec.DecodeError, RecursionError):
-                continue
-            messages.append(msgspec.structs.replace(message, guild_id=guild_id))
-        messages.sort(key=lambda message: message.id)
+        ids, found = _read_page(target, await self._client.request(call), MessageCreate)
+        messages = [msgspec.structs.replace(message, guild_id=guild_id) for message in found]
         return HistoryPage(
             messages=tuple(messages),
-            last=last,
-            is_full=len(found) >= limit,
-            malformed=len(found) - len(messages),
+            last=max((after, *ids)),
+            is_full=len(ids) >= limit,
+            malformed=len(ids) - len(messages),
         )
+
+    async def recent_messages(self, channel_id: ChannelId, *, count: int) -> tuple[Message, ...]:
+        """The newest ``count`` messages of a channel, newest first, a hundred with each request.
+
+        Malformed ones are left out. None at all where the bot may not read the channel's history.
+        """
+        target = routes.CHANNEL_MESSAGES.to(channel_id=channel_id)
+        newest: list[Message] = []
+        query: dict[str, str] = {}
+        for asked in range(0, count, HISTORY_PAGE):
+            limit = min(count - asked, HISTORY_PAGE)
+            call = Call(target, query={**query, "limit": str(limit)})
+            ids, found = _read_page(target, await self._client.request(call), Message)
+            newest.extend(reversed(found))
+            if len(ids) < limit:
+                break
+            query = {"before": str(min(ids))}
+        return tuple(newest)
 
     async def edit_message(
         self,

@@ -67,6 +67,19 @@ class ModerationCalls:
         json = {"messages": [str(message_id) for message_id in message_ids]}
         await self._request(routes.BULK_DELETE.to(channel_id=channel_id), json, reason)
 
+    async def delete_message(
+        self, channel_id: ChannelId, message_id: MessageId, *, reason: str, within: float
+    ) -> bool:
+        """Delete one message of any age, within so many seconds; False where it is gone already."""
+        target = routes.DELETE_MESSAGE.to(channel_id=channel_id, message_id=message_id)
+        try:
+            await self._client.request(Call(target, reason=reason, deadline=within))
+        except DiscordError as error:
+            if error.kind is not DiscordErrorKind.NOT_FOUND:
+                raise
+            return False
+        return True
+
     async def _request(self, target: routes.Target, json: Mapping[str, Any] | None, reason: str) -> None:
         await self._client.request(
             Call(target, json=json, reason=reason, priority=Priority.MODERATION, repeatable=True)

@@ -9,6 +9,7 @@ import pytest
 from alphapy.gateway.models.outgoing import Embed, File, OutgoingMessage
 from alphapy.gateway.rest.calls import Application, GatewayInfo
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
+from alphapy.gateway.rest.moderation import ModerationCalls
 from alphapy.pure.ids import ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId
 from tests.gateway.rest.test_client import in_turn
 from tests.support.http_server import Fault, Reply
@@ -215,3 +216,34 @@ async def test_what_was_missed_is_read_in_the_order_of_the_ids(connect: Connect)
             await line.calls.missed_messages(GuildId(7), CHANNEL, 30, limit=3, within=10)
         assert caught.value.kind is DiscordErrorKind.MALFORMED
     assert line.received[0].path == "/api/v10/channels/2/messages"
+
+
+async def test_recent_messages_come_newest_first_and_a_hundred_at_a_time(connect: Connect) -> None:
+    def page(newest: int, count: int) -> list[dict[str, Any]]:
+        author = {"id": "5", "username": "ada"}
+        return [
+            {"id": str(newest - n), "channel_id": "2", "author": author, "content": 7 if n == 3 else "x"}
+            for n in range(count)
+        ]
+
+    async with connect(in_turn(Reply(200, page(500, 100)), Reply(200, page(400, 20)))) as line:
+        found = await line.calls.recent_messages(CHANNEL, count=130)
+    assert [m.id for m in found] == [*(n for n in range(500, 380, -1) if n not in (497, 397))]
+    assert [request.target.partition("?")[2] for request in line.server.received] == [
+        "limit=100",
+        "before=401&limit=30",
+    ]
+    async with connect(in_turn(Reply(200, []))) as line:
+        assert await line.calls.recent_messages(CHANNEL, count=130) == ()
+
+
+async def test_a_deletion_tells_whether_there_was_something_to_delete(connect: Connect) -> None:
+    answers = in_turn(Reply(204), Reply(404, {"code": 10008}), Reply(403, {"code": 50013}))
+    async with connect(answers) as line:
+        calls = ModerationCalls(line.client)
+        assert await calls.delete_message(CHANNEL, MESSAGE, reason="tidy", within=5)
+        assert not await calls.delete_message(CHANNEL, MESSAGE, reason="tidy", within=5)
+        with pytest.raises(DiscordError) as caught:
+            await calls.delete_message(CHANNEL, MESSAGE, reason="tidy", within=5)
+        assert caught.value.kind is DiscordErrorKind.FORBIDDEN
+    assert {request.headers["x-audit-log-reason"] for request in line.server.received} == {"tidy"}
