@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from alphapy.actors.automod import manifest as automod
+from alphapy.actors.clean import manifest as clean
 from alphapy.actors.command_sync import manifest as command_sync
 from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
@@ -31,6 +32,7 @@ BUILDERS = (
     automod.build,
     retention.build,
     custom_commands.build,
+    clean.build,
 )
 """One for each feature. An actor may tell, to its very end, those of the features before its own."""
 
