@@ -77,6 +77,8 @@ class CachedGuild(msgspec.Struct, kw_only=True, gc=False):
     channels: dict[ChannelRef, Channel] = {}
     threads: dict[ChannelRef, Channel] | None = None
     """Active threads; None for the many guilds without."""
+    has_vanity: bool = False
+    """Whether the guild may have an address of its own."""
     my_roles: tuple[RoleRef, ...] = ()
     my_timeout: datetime | None = None
 
@@ -249,6 +251,7 @@ class GuildCache:
             threads={thread.id: thread for thread in event.threads} or None,
             my_roles=mine.roles if mine is not None else before.my_roles if before is not None else (),
             my_timeout=mine.communication_disabled_until if mine is not None else None,
+            has_vanity=event.has_vanity,
         )
         if before is not None:
             return Change(ChangeKind.UPDATED if before.available else ChangeKind.APPEARED, (event.id,))
@@ -259,6 +262,7 @@ class GuildCache:
         if guild is None:
             return _NOTHING
         guild.name, guild.owner_id, guild.icon = event.name, event.owner_id, event.icon
+        guild.has_vanity = event.has_vanity
         if event.roles:
             guild.roles = {role.id: role for role in event.roles}
         return Change(ChangeKind.UPDATED, (event.id,))

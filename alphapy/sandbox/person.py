@@ -180,6 +180,14 @@ class Person:
         """Take one's reaction back."""
         self.world.reactions.remove(self.id, channel_id, message_id, emoji, self.id)
 
+    def invite(self, channel_id: int, **body: Any) -> str:
+        """Make an invite to a channel, another than any before; returns its code."""
+        return str(self.world.invites.create(self.id, channel_id, {"unique": True, **body})["code"])
+
+    def join(self, code: str) -> None:
+        """Join a guild by an invite."""
+        self.world.invites.follow(self.id, code)
+
     def type(self, channel_id: int) -> None:
         """Show that one is typing."""
         self.world.channels.type(self.id, channel_id)

@@ -9,6 +9,7 @@ import pytest
 
 from alphapy.sandbox.demo import demo_world
 from alphapy.sandbox.errors import Code, Refused
+from alphapy.sandbox.person import Person
 from alphapy.sandbox.tuning import Tuning
 from alphapy.sandbox.world.permissions import Right
 from alphapy.sandbox.world.storage import dump, restore
@@ -122,3 +123,29 @@ def test_an_invite_ends_by_use_by_time_and_with_its_channel() -> None:
     assert restore(dump(world)).guilds.get(guild.id).invites == guild.invites
     world.channels.delete(ada, square)
     assert world.invites.of_guild(ada, guild.id) == []
+
+
+async def test_a_guild_may_have_an_address_of_its_own() -> None:
+    demo = demo_world(UNLIMITED)
+    guild_id, newcomer = demo.guild_id, Person(demo.world, demo.world.users.create("newcomer"))
+    async with running(demo=demo) as here, gateway(here) as bot:
+        await bot.login()
+        assert _code(await here.rest.get(f"/guilds/{guild_id}/vanity-url")) == (403, 50001)
+        demo.world.invites.set_vanity(guild_id, "lighthouse")
+        newcomer.join("lighthouse")
+        newcomer.join("lighthouse")
+        assert (await bot.until("GUILD_MEMBER_ADD"))["user"]["id"] == str(newcomer.id)
+        shown = (await here.rest.get(f"/guilds/{guild_id}/vanity-url")).json()
+        assert shown == {"code": "lighthouse", "uses": 1}
+        assert (await here.rest.get(f"/guilds/{guild_id}/invites")).json() == []
+
+
+async def test_a_person_makes_an_invite_and_another_joins_by_it() -> None:
+    demo = demo_world(UNLIMITED)
+    newcomer = Person(demo.world, demo.world.users.create("newcomer"))
+    async with running(demo=demo) as here:
+        made = here.person("ada").invite(here.channel(), max_uses=2)
+        assert here.person("ada").invite(here.channel(), max_uses=2) != made
+        newcomer.join(made)
+        listed = (await here.rest.get(f"/guilds/{demo.guild_id}/invites")).json()
+        assert {invite["code"]: invite["uses"] for invite in listed}[made] == 1

@@ -180,7 +180,7 @@ def _reminders_and_invites() -> tuple[SettingDef, ...]:
         _text(
             "invites",
             "with_inviter_template",
-            "{member} joined, invited by {inviter}, who now has {count} invites.",
+            "{member} joined! {inviter} now has {count} invites.",
             "a join whose inviter is known",
             max_length=TEMPLATE_LIMIT,
             blank_clears=True,

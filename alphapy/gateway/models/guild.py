@@ -193,6 +193,11 @@ class Guild(Model, frozen=True, kw_only=True):
     preferred_locale: str = "en-US"
     features: tuple[str, ...] = ()
 
+    @property
+    def has_vanity(self) -> bool:
+        """Whether the guild may have an address of its own."""
+        return "VANITY_URL" in self.features
+
 
 def guild_permissions(
     *,

@@ -22,6 +22,11 @@ async def of_guild(call: Call) -> Answer:
     return Answer(call.world.invites.of_guild(call.by, call.id("guild_id")))
 
 
+async def vanity(call: Call) -> Answer:
+    """The guild's own address."""
+    return Answer(call.world.invites.vanity(call.by, call.id("guild_id")))
+
+
 async def get(call: Call) -> Answer:
     """One invite, as anybody sees it."""
     counts = call.query.get("with_counts", "").lower() in {"true", "1"}
@@ -51,6 +56,7 @@ ROUTES = (
     Route("POST", "/channels/{channel_id}/invites", create),
     Route("GET", "/channels/{channel_id}/invites", of_channel),
     Route("GET", "/guilds/{guild_id}/invites", of_guild),
+    Route("GET", "/guilds/{guild_id}/vanity-url", vanity),
     Route("GET", "/invites/{code}", get, open=True),
     Route("DELETE", "/invites/{code}", delete),
     Route("GET", "/guilds/{guild_id}/audit-logs", audit_log),

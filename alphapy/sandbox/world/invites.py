@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ class Invites:
         self._access = access
         self._audit = audit
         self._members = members
+        self._vanity_uses: Counter[int] = Counter()
 
     def create(self, by: int, channel_id: int, body: JSON, *, reason: str | None = None) -> JSON:
         """An invite to a channel: a like one of the same inviter again, unless it is to be unique."""
@@ -120,8 +122,28 @@ class Invites:
             self._access.require_in_guild(by, guild, Right.MANAGE_GUILD)
         return self._listed(guild)
 
+    def set_vanity(self, guild_id: int, code: str) -> None:
+        """Give a guild an address of its own, as its boosts or Discord would; uses are not kept on disk."""
+        record = self._guilds.get(guild_id).record
+        record["vanity_url_code"] = code
+        record["features"] = [*record["features"], "VANITY_URL"]
+
+    def vanity(self, by: int, guild_id: int) -> JSON:
+        """The guild's own address and how often it was used, for those who manage the guild."""
+        guild = self._guilds.get(guild_id)
+        self._access.require_in_guild(by, guild, Right.MANAGE_GUILD)
+        if "VANITY_URL" not in guild.record["features"]:
+            raise refused(Code.MISSING_ACCESS)
+        return {"code": guild.record["vanity_url_code"], "uses": self._vanity_uses[guild_id]}
+
     def follow(self, user_id: int, code: str) -> int:
-        """A person joins by an invite; returns the guild's id."""
+        """A person joins by an invite or by a guild's own address; returns the guild's id."""
+        for guild in self._guilds.known.values():
+            if guild.record["vanity_url_code"] == code:
+                if user_id not in guild.members:
+                    self._members.join(guild.id, user_id)
+                    self._vanity_uses[guild.id] += 1
+                return guild.id
         guild, record = self._find(code)
         if user_id not in guild.members:
             self._members.join(guild.id, user_id)
