@@ -13,6 +13,7 @@ from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
 from alphapy.actors.maintenance import manifest as maintenance
 from alphapy.actors.operational_events import manifest as operational_events
+from alphapy.actors.posting import manifest as posting
 from alphapy.actors.retention import manifest as retention
 from alphapy.actors.settings import manifest as settings
 from alphapy.actors.status import manifest as status
@@ -33,6 +34,7 @@ BUILDERS = (
     retention.build,
     custom_commands.build,
     clean.build,
+    posting.build,
 )
 """One for each feature. An actor may tell, to its very end, those of the features before its own."""
 
