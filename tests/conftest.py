@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from alphapy.storage.pool import Pool, open_pool
 from tests.support.leaks import LeakWatch, every_secret
+from tests.support.memory import folder_in_memory
 from tests.support.postgres import TEMPLATE, Databases, shared_databases
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 # A busy machine makes examples slow; that says nothing about the code. Stuck tests end by the pytest timeout.
 settings.register_profile("alphapy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("alphapy")
+
+
+def pytest_configure() -> None:
+    """Keep the run's files in memory, if that is possible and nobody has said where they go."""
+    if (folder := folder_in_memory()) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ QUICK = {
     "full_page_writes": "off",
     "autovacuum": "off",
     "max_connections": "300",
-    "max_wal_size": "4GB",
+    "max_wal_size": "256MB",
 }
 """Server settings for data that nobody needs after the run."""
 
