@@ -11,7 +11,6 @@ from alphapy.actors.clean import manifest as clean
 from alphapy.actors.command_sync import manifest as command_sync
 from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
-from alphapy.actors.invites import manifest as invites
 from alphapy.actors.lot_quiz import manifest as lot_quiz
 from alphapy.actors.maintenance import manifest as maintenance
 from alphapy.actors.operational_events import manifest as operational_events
@@ -35,7 +34,6 @@ BUILDERS = (
     automod.build,
     retention.build,
     custom_commands.build,
-    invites.build,
     clean.build,
     posting.build,
     lot_quiz.build,
