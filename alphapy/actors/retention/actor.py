@@ -1,8 +1,8 @@
 """Deletes rows that need not be kept: audit rows, operational events and the like (spec/schema.md 5.6).
 
-Each policy has a task of its own, which waits for its turn by the clock and works in batches, so that none
-holds another up. What belongs to a feature that cleans up after itself (the health history, webhook receipts)
-is that feature's business.
+Each policy has turns of its own, by the clock, and works in batches in a task of its own, so that none holds
+another up. Waiting for a turn is no task, so that a stop has nothing to wait for. What belongs to a feature
+that cleans up after itself (the health history, webhook receipts) is that feature's business.
 
 When it fails: a run that meets an error is logged and repeated an hour later at most; what it has deleted
 stays deleted. Two processes never work on one policy at once: whoever comes second leaves it to the other.
@@ -48,6 +48,9 @@ COMPONENT: Final = "retention"
 
 STATEMENT_SECONDS: Final = 60.0
 
+LOOK_EVERY: Final = 60.0
+"""Longest stretch of waiting for a turn, in seconds: a jump of the wall clock is noticed after it."""
+
 RUN_SECONDS: Final = 3000.0
 """Longest run of a policy; the rest is for the next turn (spec/operations.md 5.7)."""
 
@@ -73,6 +76,13 @@ class Policy:
     run: Callable[[], Awaitable[int]]
 
 
+@attrs.frozen
+class _Look:
+    """It may be this policy's turn."""
+
+    policy: Policy
+
+
 class Retention(Actor):
     """The actor ``process/retention``."""
 
@@ -84,12 +94,16 @@ class Retention(Actor):
         clock: Clock,
         audit_setting: SettingDef,
         audit_days_of_messages: int,
+        look_every: float = LOOK_EVERY,
     ) -> None:
         super().__init__(context)
         self._pool = pool
         self._clock = clock
         self._audit_setting = audit_setting
         self._audit_days_of_messages = audit_days_of_messages
+        self._look_every = look_every
+        self._due: dict[str, datetime] = {}
+        """The next turn of each policy that is not at work."""
 
     @override
     async def load(self) -> None:
@@ -99,20 +113,34 @@ class Retention(Actor):
             Policy("gdpr_erasure_jobs", Every(HOUR), self._erasure_jobs),
             Policy("api_idempotency", Every(MINUTE), self._idempotency_keys),
         ):
-            self.context.start(self._keep, policy)
+            self._plan(policy, policy.timing.first(self._clock.now()))
 
     @override
     async def handle(self, message: object) -> object:
-        if isinstance(message, Begin):
-            return None  # being told anything has started this actor, and load() has set the policies going
-        return await super().handle(message)
+        match message:
+            case Begin():
+                pass  # being told anything has started this actor, and load() has set the policies going
+            case _Look(policy):
+                if self._clock.now() < self._due[policy.name]:
+                    self._wait(policy)
+                else:
+                    del self._due[policy.name]
+                    self.context.start(self._take_turn, policy)
+            case _:
+                return await super().handle(message)
+        return None
 
-    async def _keep(self, policy: Policy) -> None:
-        due = policy.timing.first(self._clock.now())
-        while True:
-            await self._clock.sleep_until(due)
-            failed = not await self._run(policy)
-            due = policy.timing.following(self._clock.now(), failed=failed)
+    def _plan(self, policy: Policy, due: datetime) -> None:
+        self._due[policy.name] = due
+        self._wait(policy)
+
+    def _wait(self, policy: Policy) -> None:
+        left = (self._due[policy.name] - self._clock.now()).total_seconds()
+        self.context.tell_after(min(max(left, 0.0), self._look_every), _Look(policy))
+
+    async def _take_turn(self, policy: Policy) -> None:
+        failed = not await self._run(policy)
+        self._plan(policy, policy.timing.following(self._clock.now(), failed=failed))
 
     async def _run(self, policy: Policy) -> bool:
         """Run a policy once; whether it came to its end."""

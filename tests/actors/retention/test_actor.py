@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import trio
 
 from alphapy.actors.kernel.actor import UnexpectedMessage
 from alphapy.actors.kernel.supervision import ChildSpec
@@ -22,23 +23,38 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     import pytest
 
+    from alphapy.actors.kernel.actor import Context
     from alphapy.storage.pool import Pool
 
 POLICIES = 4
 
 
-def spec(pool: Any, clock: FakeClock, *, days_of_messages: int = 0) -> ChildSpec:
+class Watched(FakeClock):
+    """A clock that knows who goes by it."""
+
+    actor: Retention | None = None
+
+    def is_waited_for(self) -> bool:
+        """Whether every policy has seen what time it is, and is at work no more."""
+        turns = () if self.actor is None else self.actor._due.values()
+        return len(turns) == POLICIES and all(turn > self.now() for turn in turns)
+
+
+def spec(pool: Any, clock: Watched, *, days_of_messages: int = 0) -> ChildSpec:
     definition = settings(llm_provider="grok").definition("system", "audit_retention_days")
-    return ChildSpec(
-        factory=lambda context: Retention(
+
+    def retention(context: Context) -> Retention:
+        clock.actor = Retention(
             context,
             pool=pool,
             clock=clock,
             audit_setting=definition,
             audit_days_of_messages=days_of_messages,
-        ),
-        idle_after=None,
-    )
+            look_every=0.01,
+        )
+        return clock.actor
+
+    return ChildSpec(factory=retention, idle_after=None)
 
 
 async def audit_row(pool: Pool, guild_id: int, *, days: int, times: int = 1) -> None:
@@ -64,8 +80,8 @@ async def retain(pool: Pool, guild_id: int, days: str) -> None:
         )
 
 
-async def waiting(clock: FakeClock) -> None:
-    await wait_until(lambda: clock.waiting == POLICIES, what="the policies waiting for their turns")
+async def waiting(clock: Watched) -> None:
+    await wait_until(clock.is_waited_for, what="the policies waiting for their turns")
 
 
 NIGHT = START.replace(hour=3, minute=10) + timedelta(days=1)
@@ -77,7 +93,7 @@ async def test_scenario_19_a_guild_chooses_how_long_audit_rows_are_kept(pool: Po
     for guild_id in (0, 5, 6, 8):
         await audit_row(pool, guild_id, days=40)
         await audit_row(pool, guild_id, days=20)
-    clock = FakeClock()
+    clock = Watched()
     async with running(process_retention=spec(pool, clock)) as registry:
         registry.tell(RETENTION, Begin())
         await waiting(clock)
@@ -99,7 +115,7 @@ async def _differs(pool: Pool, before: list[tuple[Any, ...]]) -> bool:
 async def test_direct_messages_follow_the_environment(pool: Pool) -> None:
     await audit_row(pool, 0, days=40)
     await audit_row(pool, 5, days=40)
-    clock = FakeClock()
+    clock = Watched()
     async with running(process_retention=spec(pool, clock, days_of_messages=30)) as registry:
         registry.tell(RETENTION, Begin())
         await waiting(clock)
@@ -128,7 +144,7 @@ async def test_events_and_finished_erasures_go_every_hour(pool: Pool) -> None:
                 " VALUES (7, gen_random_uuid(), 'command', %s, %s)",
                 (state, ended),
             )
-    clock = FakeClock()
+    clock = Watched()
     async with running(process_retention=spec(pool, clock)) as registry:
         registry.tell(RETENTION, Begin())
         await waiting(clock)
@@ -165,7 +181,7 @@ async def test_a_run_goes_in_batches(pool: Pool, monkeypatch: pytest.MonkeyPatch
     await retain(pool, 5, "30")
     await audit_row(pool, 5, days=40, times=10)
     counting = FaultyPool(pool, [])
-    clock = FakeClock(NIGHT - timedelta(seconds=1))
+    clock = Watched(NIGHT - timedelta(seconds=1))
     async with running(process_retention=spec(counting, clock)) as registry:
         registry.tell(RETENTION, Begin())
         await waiting(clock)
@@ -181,7 +197,7 @@ async def test_a_failed_run_is_logged_and_tried_again_and_stops_no_other(
     await retain(pool, 5, "30")
     await audit_row(pool, 5, days=40)
     faulty = FaultyPool(pool, [gone(), psycopg.errors.QueryCanceled("slow")])
-    clock = FakeClock(NIGHT - timedelta(seconds=1))
+    clock = Watched(NIGHT - timedelta(seconds=1))
     async with running(process_retention=spec(faulty, clock)) as registry:
         registry.tell(RETENTION, Begin())
         await waiting(clock)
@@ -204,7 +220,7 @@ async def test_a_second_process_leaves_it_to_the_first(pool: Pool) -> None:
     await retain(pool, 5, "30")
     await audit_row(pool, 5, days=40)
     counting = FaultyPool(pool, [])
-    clock = FakeClock(NIGHT - timedelta(seconds=1))
+    clock = Watched(NIGHT - timedelta(seconds=1))
     async with running(process_retention=spec(counting, clock)) as registry:
         async with pool.transaction("test") as tx:
             assert await storage.take(tx, "audit_logs")
@@ -218,8 +234,19 @@ async def test_a_second_process_leaves_it_to_the_first(pool: Pool) -> None:
         await wait_until(lambda: _is(pool, []), what="the next day's run")
 
 
+async def test_a_stop_has_no_turn_to_wait_for(pool: Pool) -> None:
+    clock = Watched()
+    async with running(process_retention=spec(pool, clock)) as registry:
+        registry.tell(RETENTION, Begin())
+        await waiting(clock)
+        began = trio.current_time()
+        report = await registry.stop(deadline=began + 1000)
+        assert report.is_clean
+        assert trio.current_time() - began < 5
+
+
 async def test_a_message_of_somebody_else_is_not_handled(pool: Pool) -> None:
-    async with running(process_retention=spec(pool, FakeClock())) as registry:
+    async with running(process_retention=spec(pool, Watched())) as registry:
         registry.tell(RETENTION, "what?")
         await wait_until(lambda: registry.dead_letters().parked == 1, what="the dead letter")
         found = registry.find(RETENTION)
@@ -236,7 +263,7 @@ async def test_idempotency_keys_go_a_minute_after_they_expire(pool: Pool) -> Non
                 " VALUES ('n', 'p', %s, 'h', 'done', %s)",
                 (key, START + timedelta(seconds=seconds)),
             )
-    clock = FakeClock()
+    clock = Watched()
     async with running(process_retention=spec(pool, clock)) as registry:
         registry.tell(RETENTION, Begin())
         await waiting(clock)
