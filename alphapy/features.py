@@ -13,6 +13,7 @@ from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
 from alphapy.actors.lot_quiz import manifest as lot_quiz
 from alphapy.actors.maintenance import manifest as maintenance
+from alphapy.actors.onboarding_records import manifest as onboarding_records
 from alphapy.actors.operational_events import manifest as operational_events
 from alphapy.actors.posting import manifest as posting
 from alphapy.actors.retention import manifest as retention
@@ -37,6 +38,7 @@ BUILDERS = (
     clean.build,
     posting.build,
     lot_quiz.build,
+    onboarding_records.build,
 )
 """One for each feature. An actor may tell, to its very end, those of the features before its own."""
 
