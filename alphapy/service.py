@@ -108,7 +108,6 @@ class Service:
         self._model = wings.model
         self.rng = wings.rng
         self.calls = DiscordCalls(wings.rest)
-        self.moderation = ModerationCalls(wings.rest)
         self.guilds = GuildCache()
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.outside = wings.outside
@@ -166,7 +165,7 @@ class Service:
         """Everything that can be done at Discord as an effect."""
         return {
             **verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
-            **moderation_verbs(self.moderation, self.calls, lambda: self.guilds.me),
+            **moderation_verbs(ModerationCalls(wings.rest), self.calls, lambda: self.guilds.me),
         }
 
     def _build(self) -> None:
@@ -235,7 +234,7 @@ class Service:
             pool=self.pool,
             journal=self.journal,
             calls=self.calls,
-            moderation=self.moderation,
+            moderation=ModerationCalls(self.rest),
             settings=self.settings,
             running=self.registry,
             guilds=self.guilds,
