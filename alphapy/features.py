@@ -11,6 +11,7 @@ from alphapy.actors.clean import manifest as clean
 from alphapy.actors.command_sync import manifest as command_sync
 from alphapy.actors.custom_commands import manifest as custom_commands
 from alphapy.actors.feature import Catalogue
+from alphapy.actors.invites import manifest as invites
 from alphapy.actors.lot_quiz import manifest as lot_quiz
 from alphapy.actors.maintenance import manifest as maintenance
 from alphapy.actors.onboarding_records import manifest as onboarding_records
@@ -35,6 +36,7 @@ BUILDERS = (
     automod.build,
     retention.build,
     custom_commands.build,
+    invites.build,
     clean.build,
     posting.build,
     lot_quiz.build,

@@ -47,6 +47,7 @@ from alphapy.gateway.models.guild import Permissions
 from alphapy.gateway.opcodes import ALPHAPY_INTENTS
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
+from alphapy.gateway.rest.invites import InviteCalls
 from alphapy.gateway.rest.moderation import ModerationCalls
 from alphapy.gateway.shards import ShardPlan, Shards
 from alphapy.logging_setup import secrets_of
@@ -126,14 +127,7 @@ class Service:
         self.lifecycle = Lifecycle(self.registry, self._guilds_of)
         self.dead_letters = DeadLetterDesk(wings.pool, self.registry, letters)
         self.aside = SetAside(self.progress, self.registry, room_below=self.budget.share // 2)
-        self.journal = JournalKit(
-            pool=wings.pool,
-            progress=self.progress,
-            verbs=self._verbs(wings),
-            clock=wings.clock,
-            rng=wings.rng,
-            waypoints=wings.waypoints,
-        )
+        self.journal = self._journal_kit(wings)
         self.interactions = InteractionLog(wings.pool)
         self.settings = SettingsBoard(
             setting_registry(llm_provider=config.llm_provider),
@@ -226,6 +220,16 @@ class Service:
             self.rng,
         )
 
+    def _journal_kit(self, wings: Wings) -> JournalKit:
+        return JournalKit(
+            pool=wings.pool,
+            progress=self.progress,
+            verbs=self._verbs(wings),
+            clock=wings.clock,
+            rng=wings.rng,
+            waypoints=wings.waypoints,
+        )
+
     def _wiring(self, catalogue: BuiltFeatures) -> Wiring:
         return Wiring(
             config=self.config,
@@ -235,6 +239,7 @@ class Service:
             journal=self.journal,
             calls=self.calls,
             moderation=ModerationCalls(self.rest),
+            invites=InviteCalls(self.rest),
             settings=self.settings,
             running=self.registry,
             guilds=self.guilds,

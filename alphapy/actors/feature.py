@@ -28,6 +28,7 @@ from alphapy.gateway.components import ComponentRoute, ModalRoute
 from alphapy.gateway.events import Event, MessageCreate
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.rest.calls import DiscordCalls
+from alphapy.gateway.rest.invites import InviteCalls
 from alphapy.gateway.rest.moderation import ModerationCalls
 from alphapy.pure.clock import Clock
 from alphapy.pure.masking import Mask
@@ -191,6 +192,7 @@ class Wiring:
     journal: JournalKit
     calls: DiscordCalls
     moderation: ModerationCalls
+    invites: InviteCalls
     settings: SettingsBoard
     running: Running
     guilds: GuildCache
