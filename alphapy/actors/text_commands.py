@@ -63,8 +63,13 @@ class Verdict:
 
 
 def is_command(event: Event, word: str) -> bool:
-    """Whether a message is the text command of this word, whoever wrote it."""
-    return isinstance(event, MessageCreate) and event.is_human and event.content.split()[:1] == [word]
+    """Whether a message is the text command of this word, whoever wrote it; asked of every message."""
+    return (
+        isinstance(event, MessageCreate)
+        and word in event.content
+        and event.content.split(maxsplit=1)[0] == word
+        and event.is_human
+    )
 
 
 class TextCommand(Actor):

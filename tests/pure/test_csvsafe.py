@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alphapy.pure.csvsafe import Parts, line, text_cell
 
-CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
+CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_cells_are_quoted_where_they_must_be(cells: tuple[str, ...], written: st
     assert line(cells) == written
 
 
-@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=20), st.integers(1, 200))
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8), st.integers(1, 100))
 def test_what_is_written_is_read_back_whole_from_all_parts(rows: list[tuple[str, str]], most: int) -> None:
     parts = Parts(("one", "two"), most=most)
     files = [finished for row in rows if (finished := parts.add(row)) is not None]
