@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from typing import TYPE_CHECKING
 
+import httpx
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +30,16 @@ def pytest_configure() -> None:
     """Keep the run's files in memory, if that is possible and nobody has said where they go."""
     if (folder := folder_in_memory()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_are_read_once() -> Iterator[None]:
+    """Each HTTP client reads all certificate authorities for 50 ms, and no test has a use for one of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "httpx._transports.default.create_ssl_context", functools.cache(httpx.create_ssl_context)
+        )
+        yield
 
 
 @pytest.fixture(scope="session")

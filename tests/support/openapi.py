@@ -53,6 +53,8 @@ class RequestValidator:
             for template, item in document["paths"].items()
         ]
         self._templates = sorted(found, key=lambda template: -template.literal_length)
+        self._known: dict[tuple[str, str], tuple[str, ...]] = {}
+        """What is wrong with the values that were checked already: each start registers all commands."""
 
     def violations(self, method: str, target: str, body: object = None) -> list[str]:
         """What the document forbids about ``METHOD /path?query`` with this JSON body; empty when all is well.
@@ -121,10 +123,12 @@ class RequestValidator:
             yield from self._check(schema, body, "body")
 
     def _check(self, pointer: str, value: object, name: str) -> Iterator[str]:
-        validator = Draft202012Validator({"$ref": _URI + pointer}, registry=self._registry)
-        for error in validator.iter_errors(value):
-            deepest = best_match([error]) or error
-            yield f"{name}{_path(deepest)}: {_brief(deepest.message)}"
+        key = (pointer, json.dumps(value))
+        if key not in self._known:
+            validator = Draft202012Validator({"$ref": _URI + pointer}, registry=self._registry)
+            found = [best_match([error]) or error for error in validator.iter_errors(value)]
+            self._known[key] = tuple(f"{_path(error)}: {_brief(error.message)}" for error in found)
+        yield from (f"{name}{problem}" for problem in self._known[key])
 
 
 @functools.cache
