@@ -156,7 +156,9 @@ class Embed:
     def size(self) -> int:
         """Characters that count towards the message's 6000."""
         texts = (self.title, self.description, self.footer, self.author)
-        return sum(len(text) for text in texts if text) + sum(field.size for field in self.fields)
+        found = sum(len(text) for text in texts if text) + sum(field.size for field in self.fields)
+        # One that shows nothing gets an invisible description.
+        return found or int(not (self.image or self.thumbnail))
 
     def to_json(self) -> dict[str, Any]:
         """The embed as Discord wants it; one that shows nothing gets an invisible description."""

@@ -96,6 +96,12 @@ def check_embed(embed: dict[str, Any]) -> None:
     assert embed.keys() - {"url", "color", "timestamp"}, "an embed that shows nothing"
 
 
+def test_the_invisible_description_of_an_empty_embed_counts() -> None:
+    full = Embed(title="a", description="b" * 4000, footer="c" * 1998)
+    body = OutgoingMessage(embeds=(full, Embed(), Embed())).to_json()
+    assert sum(characters(embed) for embed in body["embeds"]) <= 6000
+
+
 @settings(deadline=None, max_examples=40)
 @given(messages)
 def test_no_message_exceeds_a_limit(message: OutgoingMessage) -> None:
