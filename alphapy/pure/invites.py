@@ -81,7 +81,7 @@ def reckon(
     """
     used = _used(known, listed, waiting or {})
     found: list[Code | None] = [*used[:joins]]
-    codes = {**known, **listed}
+    codes = {**known, **{name: _not_less(known.get(name), code) for name, code in listed.items()}}
     left_over = used[joins:]
     for name in gone:
         code = known.get(name)
@@ -97,6 +97,11 @@ def reckon(
     return Reckoning(
         joins=tuple(found), unannounced=tuple(left_over) if is_late else (), codes=codes, waiting=still
     )
+
+
+def _not_less(before: Code | None, now: Code) -> Code:
+    """What is known of a code from now on; a list that is behind an earlier one takes nothing back."""
+    return now if before is None or before.uses <= now.uses else attrs.evolve(now, uses=before.uses)
 
 
 def _used(known: Mapping[str, Code], listed: Mapping[str, Code], waiting: Mapping[str, int]) -> list[Code]:

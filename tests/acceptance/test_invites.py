@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from alphapy.actors.kernel.waypoints import Waypoint
 from alphapy.sandbox.invoking import ClientRefusal
 from alphapy.sandbox.person import Person
 from alphapy.sandbox.world.permissions import Right
 from tests.support.bot import JSON, Stage, described, title_of
+from tests.support.crash import Trap, mortal_bot
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -139,11 +141,14 @@ async def test_counts_are_set_reset_and_imported(offstage: Stage, pool: Pool) ->
         await town.slash(town.admin, "/invites set_channel", channel=offstage.general)
         town.member.say(offstage.general, f"<@1> joined! <@{grace}> now has 5 invites.")
         town.member.say(offstage.general, f"<@2> has been invited by <@{grace}> and now has 4 invites.")
-        for updated in ("1 inviter updated", "0 inviters updated"):
+        town.member.say(offstage.general, "<@3> joined! <@123456789> now has 1 invite.")
+        for updated in ("2 inviters updated", "0 inviters updated"):
             town.admin.say(offstage.general, "!import_invites")
             done = await town.said(updated)
-            assert "2 announcements" in done["content"]
-        assert await town.counts() == {alan: 0, grace: 5}
+            assert "3 announcements" in done["content"]
+        assert await town.counts() == {alan: 0, grace: 5, 123456789: 1}
+        board = await town.slash(town.member, "/inviteleaderboard", limit=2)
+        assert [field["name"] for field in board["embeds"][0]["fields"]] == ["1. Grace", "2. User 123456789"]
         # Texts, and who may do what.
         template = "{member_name} {foo} {count"
         saved = await town.slash(town.admin, "/invites set_template", variant="with", template=template)
@@ -158,4 +163,40 @@ async def test_counts_are_set_reset_and_imported(offstage: Stage, pool: Pool) ->
         assert title_of(off) == "Invite tracking is off"
         refused = await town.slash(town.admin, "/setinvites", member=alan, count=1)
         assert refused["flags"] & 64
-        assert await town.counts() == {alan: 0, grace: 5}
+        assert await town.counts() == {alan: 0, grace: 5, 123456789: 1}
+        on = await town.slash(town.admin, "/invites toggle", enabled=True)
+        assert "from now on" in described(on)
+        assert "Manage Server" not in described(on)
+        again = await town.slash(town.admin, "/invites toggle", enabled=True)
+        assert title_of(again) == "Invite tracking is on"
+        none = await town.slash(town.admin, "/invites set_channel")
+        assert "no channel" in described(none)
+
+
+async def test_a_join_counts_once_wherever_the_bot_is_killed(offstage: Stage, pool: Pool) -> None:
+    town = Town(offstage, pool)
+    code = town.member.invite(offstage.general)
+    trap, joined = Trap(), [town.newcomer("first"), town.newcomer("second")]
+    async with mortal_bot(offstage, trap) as service:
+        await town.wait_codes(code)
+        await town.slash(town.admin, "/invites set_channel", channel=offstage.general)
+        await service.sessions.write()
+        trap.waypoint = Waypoint.BEFORE_COMMIT
+        joined[0].join(code)
+        await wait_until(trap.sprung.is_set, what="the first kill")
+    assert await town.counts() == {}
+    trap = Trap()
+    async with mortal_bot(offstage, trap):
+        await town.announced(joined[0])
+        trap.waypoint = Waypoint.AFTER_COMMIT
+        joined[1].join(code)
+        await wait_until(trap.sprung.is_set, what="the second kill")
+    await town.wait_counts(alan=2)
+    async with offstage.bot():
+        assert "now has 2" in (await town.announced(joined[1]))["content"]
+        last = town.newcomer("last")
+        last.join(code)
+        assert "now has 3" in (await town.announced(last))["content"]
+    said = [message["content"] for message in town.admin.visible_messages(offstage.general)]
+    assert [sum(f"<@{person.id}> joined" in text for text in said) for person in joined] == [1, 1]
+    await town.wait_counts(alan=3)

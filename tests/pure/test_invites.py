@@ -97,6 +97,13 @@ def test_what_nobody_will_be_told_of_counts_all_the_same() -> None:
     assert reckoned.codes == codes(abc(6))
 
 
+def test_a_list_that_is_behind_an_earlier_one_takes_nothing_back() -> None:
+    reckoned = reckon(codes(abc(4)), codes(abc(3)), joins=1)
+    assert names(reckoned.joins) == [None]
+    assert reckoned.codes == codes(abc(4))
+    assert names(reckon(reckoned.codes, codes(abc(4)), joins=1).joins) == [None]
+
+
 def test_what_has_waited_long_enough_counts_once() -> None:
     settled = settle(codes(abc(3)), {"abc": 5, "gone": 9})
     assert names(settled.unannounced) == ["abc", "abc"]

@@ -38,7 +38,7 @@ class Entry:
     """What is to be written.
 
     ``created``: new codes, of which those that come from a dead letter may be older than what is known.
-    ``is_late``: whatever nobody has joined by counts at once; ``counts``: credits are given at all.
+    ``is_late``: whatever nobody has joined by counts at once; ``counts``: or for nobody.
     """
 
     overdue: Overdue
@@ -84,7 +84,7 @@ class Ledger:
         known |= {code.code: code for code in entry.created}
         settled = settle(known, entry.overdue.uses)
         reckoned = self._reckon(settled.codes, entry)
-        unannounced = (*settled.unannounced, *reckoned.unannounced) if entry.counts else ()
+        unannounced = settled.unannounced + (reckoned.unannounced if entry.counts else ())
         joins = await self._credit(tx, entry.joins, reckoned.joins, unannounced)
         await storage.replace_codes(tx, self._guild_id, before, reckoned.codes, now=self._clock.now())
         return Written(joins=joins, codes=reckoned.codes, waiting=reckoned.waiting)

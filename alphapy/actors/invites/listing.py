@@ -11,7 +11,8 @@ import trio
 
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.models.guild import Permissions
-from alphapy.gateway.rest.errors import DiscordError
+from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
+from alphapy.gateway.rest.invites import GUILD_INVITES
 from alphapy.gateway.rest.tickets import Priority
 from alphapy.pure.clock import Clock
 from alphapy.pure.invites import Code
@@ -65,11 +66,17 @@ class Lister:
         """The list as it is now; raises DiscordError."""
         asked_at = trio.current_time()
         found = await self.invites.of_guild(guild_id, within=within, priority=priority)
+        if any(one.uses is None for one in found):
+            raise DiscordError(
+                kind=DiscordErrorKind.FORBIDDEN,
+                route=GUILD_INVITES.key,
+                message="the invites came without how often they were used",
+            )
         codes = {
             one.code: Code(
                 code=one.code,
                 inviter_id=one.inviter.id if one.inviter is not None else None,
-                uses=max(0, one.uses),
+                uses=max(0, one.uses or 0),
                 max_uses=max(0, one.max_uses),
             )
             for one in found

@@ -12,11 +12,14 @@ from alphapy.gateway.models.user import User
 
 
 class Invite(Model, frozen=True, kw_only=True):
-    """An invite with how often it was used; ``max_uses`` 0 and ``expires_at`` None mean without end."""
+    """An invite; ``max_uses`` 0 and ``expires_at`` None mean without end.
+
+    ``uses`` is None for a bot that may see the invites but does not manage the guild.
+    """
 
     code: str
     inviter: User | None = None
-    uses: int = 0
+    uses: int | None = None
     max_uses: int = 0
     expires_at: datetime | None = None
 

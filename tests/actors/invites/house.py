@@ -72,10 +72,11 @@ class Discord:
     own: VanityInvite | None = None
     failures: list[DiscordError] = attrs.field(factory=list)
     always: DiscordError | None = None
+    own_failure: DiscordError | None = None
     asked: int = 0
     gate: trio.Event | None = None
 
-    def set(self, code: str, inviter: int | None, uses: int, **fields: Any) -> None:
+    def set(self, code: str, inviter: int | None, uses: int | None, **fields: Any) -> None:
         who = None if inviter is None else user(inviter)
         self.invites[code] = Invite(code=code, inviter=who, uses=uses, **fields)
 
@@ -93,6 +94,8 @@ class Discord:
 
     async def vanity(self, guild_id: GuildId, *, within: float, priority: Priority) -> VanityInvite:
         await trio.lowlevel.checkpoint()
+        if self.own_failure is not None:
+            raise self.own_failure
         if self.own is None:
             raise refusal()
         return self.own

@@ -38,7 +38,7 @@ async def test_the_invites_of_a_guild(connect: Connect) -> None:
     assert first.inviter is not None
     assert (first.code, first.inviter.id, first.uses, first.max_uses) == ("abc", 50, 3, 5)
     assert first.expires_at == datetime(2026, 1, 5, 12, tzinfo=UTC)
-    assert (second.code, second.inviter, second.uses, second.expires_at) == ("def", None, 0, None)
+    assert (second.code, second.inviter, second.uses, second.expires_at) == ("def", None, None, None)
 
 
 async def test_the_guilds_own_address(connect: Connect) -> None:
