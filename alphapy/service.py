@@ -13,6 +13,7 @@ from alphapy.actors.aside import SetAside
 from alphapy.actors.backfill.backfill import Backfill
 from alphapy.actors.dead_letters.desk import DeadLetterDesk
 from alphapy.actors.dead_letters.store import StoredDeadLetters
+from alphapy.actors.effects.members import member_verbs
 from alphapy.actors.effects.messages import Sweep
 from alphapy.actors.effects.moderation import moderation_verbs
 from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
@@ -47,6 +48,7 @@ from alphapy.gateway.models.guild import Permissions
 from alphapy.gateway.opcodes import ALPHAPY_INTENTS
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
+from alphapy.gateway.rest.members import MemberCalls
 from alphapy.gateway.rest.moderation import ModerationCalls
 from alphapy.gateway.shards import ShardPlan, Shards
 from alphapy.logging_setup import secrets_of
@@ -108,6 +110,7 @@ class Service:
         self._model = wings.model
         self.rng = wings.rng
         self.calls = DiscordCalls(wings.rest)
+        self.members = MemberCalls(wings.rest)
         self.guilds = GuildCache()
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.outside = wings.outside
@@ -166,6 +169,7 @@ class Service:
         return {
             **verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
             **moderation_verbs(ModerationCalls(wings.rest), self.calls, lambda: self.guilds.me),
+            **member_verbs(self.members),
         }
 
     def _build(self) -> None:
@@ -234,6 +238,7 @@ class Service:
             pool=self.pool,
             journal=self.journal,
             calls=self.calls,
+            members=self.members,
             settings=self.settings,
             running=self.registry,
             guilds=self.guilds,

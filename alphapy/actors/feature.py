@@ -28,6 +28,7 @@ from alphapy.gateway.components import ComponentRoute, ModalRoute
 from alphapy.gateway.events import Event, MessageCreate
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.rest.calls import DiscordCalls
+from alphapy.gateway.rest.members import MemberCalls
 from alphapy.pure.clock import Clock
 from alphapy.pure.masking import Mask
 from alphapy.storage.pool import Pool
@@ -189,6 +190,7 @@ class Wiring:
     pool: Pool
     journal: JournalKit
     calls: DiscordCalls
+    members: MemberCalls
     settings: SettingsBoard
     running: Running
     guilds: GuildCache

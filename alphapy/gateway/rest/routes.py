@@ -74,6 +74,10 @@ EDIT_MESSAGE = Route("PATCH", "/channels/{channel_id}/messages/{message_id}")
 BULK_DELETE = Route("POST", "/channels/{channel_id}/messages/bulk-delete")
 DELETE_MESSAGE = Route("DELETE", "/channels/{channel_id}/messages/{message_id}")
 
+ADD_REACTION = Route("PUT", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
+REMOVE_REACTION = Route("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/{user_id}")
+REACTORS = Route("GET", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}")
+
 RESPOND = Route("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
 FOLLOW_UP = Route("POST", "/webhooks/{webhook_id}/{webhook_token}")
 GET_ORIGINAL = Route("GET", "/webhooks/{webhook_id}/{webhook_token}/messages/@original")
