@@ -16,17 +16,19 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 import psycopg
 import trio
 from typing_extensions import override
 
-from alphapy.actors.kernel.progress import Place, ProgressStore, Standing
+from alphapy.actors.kernel.noted import Place, Standing
+from alphapy.actors.kernel.progress import ProgressStore
 from alphapy.actors.kernel.waypoints import Unwatched, Waypoint, Waypoints
 from alphapy.gateway.session import GatewaySession
 from alphapy.pure.ids import GuildId, UserId
+from alphapy.pure.seen import Seen
 from alphapy.storage import sessions as storage
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 
@@ -34,11 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
     from alphapy.actors.backfill.backfill import Backfill
-    from alphapy.actors.kernel.progress import Placed, Progress
+    from alphapy.actors.kernel.noted import Placed
+    from alphapy.actors.kernel.progress import Progress
     from alphapy.gateway.events import Ready
     from alphapy.gateway.guilds import GuildCache
     from alphapy.pure.ids import ApplicationId
     from alphapy.storage.pool import Pool
+    from alphapy.storage.rows import StoredRow
     from alphapy.storage.transaction import Transaction
 
 T = TypeVar("T")
@@ -65,10 +69,10 @@ HOLDER = "guilds"
 
 
 class StoredProgress(ProgressStore):
-    """The table ``event_progress``.
+    """The table ``event_progress``, and the rows that go with it (:class:`alphapy.storage.rows.StoredRow`).
 
-    A row that somebody locks, or that the database refuses, holds up no other: the batch is halved until it
-    is alone.
+    A row that somebody locks, or that the database refuses, holds up no other actor: the batch is halved
+    until its actor is alone.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -98,15 +102,33 @@ class StoredProgress(ProgressStore):
                 )
                 for standing in standings
                 if (guild_id := standing.address.guild_id) is not None
+                and (standing.seq or standing.seen != Seen())
             ),
             key=lambda row: (row.guild_id, row.feature),
         )
 
+        kinds = _by_kind(standings)
+
         async def write(tx: Transaction) -> None:
             await tx.execute(f"SET LOCAL lock_timeout = '{LOCKED_WITHIN}ms'")
             await storage.advance_many(tx, rows)
+            for kind, made in kinds.items():
+                await kind.write(tx, made)
 
         await self._pool.run("progress", write, idempotent=True)
+
+
+def _by_kind(standings: Sequence[Standing]) -> dict[type[StoredRow], list[StoredRow]]:
+    """The rows of these, each kind in the order of its keys, so that no two writers wait for each other."""
+    kinds: dict[type[StoredRow], list[StoredRow]] = {}
+    for standing in standings:
+        for row in cast("tuple[StoredRow, ...]", standing.rows):  # only a journal makes them
+            kinds.setdefault(type(row), []).append(row)
+    return {kind: sorted(kinds[kind], key=_key) for kind in sorted(kinds, key=lambda kind: kind.__name__)}
+
+
+def _key(row: StoredRow) -> Any:
+    return row.key
 
 
 @attrs.define

@@ -28,6 +28,7 @@ from alphapy.actors.engagement.messages import FEATURE
 from alphapy.gateway.events import MessageCreate
 from alphapy.pure.ids import ChannelId, GuildId, MessageId, UserId
 from alphapy.storage.effects import Draft, Effect
+from alphapy.storage.rows import StoredRow as Row
 from alphapy.storage.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["FEATURE", "NOT_MINE", "Host", "NotMine", "Part", "PartDef", "Post", "Row", "Work"]
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Row)
 
 
 class NotMine(Enum):
@@ -49,15 +51,6 @@ class NotMine(Enum):
 
 
 NOT_MINE: Final = NotMine.NOT_MINE
-
-
-class Row(Protocol):
-    """A row on its way to the database; the kinds are in :mod:`alphapy.storage.engagement_rows`."""
-
-    @property
-    def key(self) -> tuple[int, ...]:
-        """What it is the row of, within its kind: a newer one of the same key replaces an older one."""
-        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -143,7 +136,7 @@ class Host(Protocol):
         """Read in a transaction of its own; rows that wait are not in the database yet (:meth:`flushed`)."""
         ...
 
-    def waiting(self, kind: type[T], key: tuple[int, ...]) -> T | None:
+    def waiting(self, kind: type[R], key: tuple[int, ...]) -> R | None:
         """The row of this kind and key that is on its way to the database, if there is one."""
         ...
 
