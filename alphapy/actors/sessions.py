@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 import psycopg
@@ -31,6 +31,7 @@ from alphapy.pure.ids import GuildId, UserId
 from alphapy.pure.seen import Seen
 from alphapy.storage import sessions as storage
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
+from alphapy.storage.rows import write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -107,28 +108,14 @@ class StoredProgress(ProgressStore):
             key=lambda row: (row.guild_id, row.feature),
         )
 
-        kinds = _by_kind(standings)
+        made = [row for standing in standings for row in cast("tuple[StoredRow, ...]", standing.rows)]
 
         async def write(tx: Transaction) -> None:
             await tx.execute(f"SET LOCAL lock_timeout = '{LOCKED_WITHIN}ms'")
             await storage.advance_many(tx, rows)
-            for kind, made in kinds.items():
-                await kind.write(tx, made)
+            await write_rows(tx, made)
 
         await self._pool.run("progress", write, idempotent=True)
-
-
-def _by_kind(standings: Sequence[Standing]) -> dict[type[StoredRow], list[StoredRow]]:
-    """The rows of these, each kind in the order of its keys, so that no two writers wait for each other."""
-    kinds: dict[type[StoredRow], list[StoredRow]] = {}
-    for standing in standings:
-        for row in cast("tuple[StoredRow, ...]", standing.rows):  # only a journal makes them
-            kinds.setdefault(type(row), []).append(row)
-    return {kind: sorted(kinds[kind], key=_key) for kind in sorted(kinds, key=lambda kind: kind.__name__)}
-
-
-def _key(row: StoredRow) -> Any:
-    return row.key
 
 
 @attrs.define

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from alphapy.storage.transaction import Transaction
 
@@ -22,3 +22,16 @@ class StoredRow(Protocol):
     async def write(cls, tx: Transaction, rows: Sequence[Any]) -> None:
         """Store rows of this kind, of different keys, in the order given."""
         ...
+
+
+async def write_rows(tx: Transaction, rows: Iterable[StoredRow]) -> None:
+    """Store rows of any kinds; each kind in the order of its keys, so that no two writers deadlock."""
+    kinds: dict[type[StoredRow], list[StoredRow]] = {}
+    for row in rows:
+        kinds.setdefault(type(row), []).append(row)
+    for kind in sorted(kinds, key=lambda kind: kind.__name__):
+        await kind.write(tx, sorted(kinds[kind], key=_key))
+
+
+def _key(row: StoredRow) -> Any:
+    return row.key

@@ -17,10 +17,10 @@ What Discord shall do (posts, roles, nicknames) is an effect, recorded in a tran
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from alphapy.gateway.guilds import GuildCache
     from alphapy.pure.clock import Clock
 
-__all__ = ["FEATURE", "NOT_MINE", "Host", "NotMine", "Part", "PartDef", "Post", "Row", "Work"]
+__all__ = ["FEATURE", "NOT_MINE", "Due", "Host", "NotMine", "Part", "PartDef", "Post", "Row", "Work"]
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
@@ -136,7 +136,7 @@ class Host(Protocol):
         """Read in a transaction of its own; rows that wait are not in the database yet (:meth:`flushed`)."""
         ...
 
-    def waiting(self, kind: type[R], key: tuple[int, ...]) -> R | None:
+    def waiting(self, kind: type[R], key: Hashable) -> R | None:
         """The row of this kind and key that is on its way to the database, if there is one."""
         ...
 
@@ -199,13 +199,16 @@ class Part(Protocol):
         ...
 
 
+Due: TypeAlias = Callable[[Transaction, datetime], Awaitable[tuple[Sequence[GuildId], datetime | None]]]
+"""Guilds in which :meth:`Part.wake` has something to do now, and when that will next be so in any guild.
+
+None: not known; it is asked at least once in 60 s anyway.
+"""
+
+
 @attrs.frozen(kw_only=True)
 class PartDef:
-    """How a part comes to be, and who has something due though nothing is said there.
-
-    ``due`` names guilds in which :meth:`Part.wake` has something to do now, and when that will next be so in
-    any guild (None: not known). It is asked at least once in 60 s.
-    """
+    """How a part comes to be, and who has something due though nothing is said there."""
 
     build: Callable[[Host], Part]
-    due: Callable[[Transaction, datetime], Awaitable[tuple[Sequence[GuildId], datetime | None]]] | None = None
+    due: Due | None = None
