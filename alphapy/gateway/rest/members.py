@@ -1,4 +1,4 @@
-"""What engagement asks of Discord about members: their nicknames, and their reactions.
+"""What engagement asks of Discord about members: who they are, their nicknames and reactions.
 
 Every call states what shall be, so that a repetition changes nothing. Each raises :class:`DiscordError`.
 Rules: https://docs.discord.com/developers/resources/guild#modify-guild-member and
@@ -7,21 +7,24 @@ https://docs.discord.com/developers/resources/message#create-reaction
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from alphapy.gateway.models.user import User
+from alphapy.gateway.models.user import Member, User
 from alphapy.gateway.rest import routes
 from alphapy.gateway.rest.client import Call
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
+from alphapy.gateway.rest.tickets import Priority
 
 if TYPE_CHECKING:
     from alphapy.gateway.rest.client import RestClient
     from alphapy.pure.ids import ChannelId, GuildId, MessageId, UserId
 
-REACTORS_PAGE = 100
-"""Users of one page of reactors."""
+T = TypeVar("T")
+
+REACTORS_PAGE, MEMBERS_PAGE = 100, 1000
+"""Users of one page of reactors, and of members."""
 
 
 class MemberCalls:
@@ -61,11 +64,22 @@ class MemberCalls:
         """The at most 100 users next after this id who reacted with an emoji, in the order of their ids."""
         target = routes.REACTORS.to(channel_id=channel_id, message_id=message_id, emoji=emoji)
         query = {"after": str(after), "limit": str(REACTORS_PAGE)}
-        body = await self._client.request(Call(target, query=query))
+        found = await self._list(Call(target, query=query), User)
+        return tuple(sorted(found, key=lambda user: user.id))
+
+    async def members(self, guild_id: GuildId, *, after: int) -> tuple[Member, ...]:
+        """The at most 1000 members next after this id, in the order of their ids; each has its user."""
+        target = routes.LIST_MEMBERS.to(guild_id=guild_id)
+        query = {"after": str(after), "limit": str(MEMBERS_PAGE)}
+        found = await self._list(Call(target, query=query, priority=Priority.BACKFILL), Member)
+        known = [(member.user.id, member) for member in found if member.user is not None]
+        return tuple(member for _, member in sorted(known, key=lambda one: one[0]))
+
+    async def _list(self, call: Call, shape: type[T]) -> list[T]:
+        body = await self._client.request(call)
         try:
-            found = msgspec.json.decode(body, type=list[User], strict=False)
+            return msgspec.json.decode(body, type=list[shape], strict=False)  # type: ignore[valid-type]
         except (msgspec.DecodeError, RecursionError) as error:
             raise DiscordError(
-                kind=DiscordErrorKind.MALFORMED, route=target.route.key, message=str(error), status=200
+                kind=DiscordErrorKind.MALFORMED, route=call.target.route.key, message=str(error), status=200
             ) from error
-        return tuple(sorted(found, key=lambda user: user.id))

@@ -60,6 +60,7 @@ APPLICATION = Route("GET", "/oauth2/applications/@me")
 PUT_GLOBAL_COMMANDS = Route("PUT", "/applications/{application_id}/commands")
 PUT_GUILD_COMMANDS = Route("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
 
+LIST_MEMBERS = Route("GET", "/guilds/{guild_id}/members")
 GET_MEMBER = Route("GET", "/guilds/{guild_id}/members/{user_id}")
 EDIT_MEMBER = Route("PATCH", "/guilds/{guild_id}/members/{user_id}")
 GIVE_ROLE = Route("PUT", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}")

@@ -65,6 +65,19 @@ async def test_reactors_come_in_the_order_of_their_ids(connect: Connect) -> None
     assert asked.target == f"{REACTIONS}?after=5&limit=100"
 
 
+async def test_members_come_in_the_order_of_their_ids(connect: Connect) -> None:
+    page = [
+        {"user": {"id": "9", "username": "nine"}, "nick": "Nine", "roles": ["1"]},
+        {"user": {"id": "7", "username": "seven"}, "roles": []},
+        {"nick": "nobody", "roles": []},
+    ]
+    async with connect(in_turn(Reply(200, page))) as line:
+        found = await MemberCalls(line.client).members(GUILD, after=5)
+        (asked,) = line.received
+    assert [(member.display_name, member.nick) for member in found] == [("seven", None), ("Nine", "Nine")]
+    assert asked.target == "/api/v10/guilds/5/members?after=5&limit=1000"
+
+
 async def test_a_malformed_page_is_an_error(connect: Connect) -> None:
     async with connect(in_turn(Reply(200, {"not": "a list"}))) as line:
         with pytest.raises(DiscordError) as caught:
