@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from alphapy.storage.transaction import Transaction
 
+MOST_GUILDS = 100_000
+
 
 @attrs.frozen
 class OgSetup:
@@ -43,6 +45,18 @@ async def setup(tx: Transaction, guild_id: GuildId) -> OgSetup | None:
         "SELECT channel_id, message_id FROM engagement_og_setup WHERE guild_id = %s", (guild_id,)
     )
     return None if row is None or None in row else OgSetup(ChannelId(row[0]), MessageId(row[1]))
+
+
+async def setups(tx: Transaction) -> dict[GuildId, OgSetup]:
+    """The messages in force, of all guilds."""
+    rows = await tx.fetch_all(
+        """
+        SELECT guild_id, channel_id, message_id FROM engagement_og_setup
+        WHERE channel_id IS NOT NULL AND message_id IS NOT NULL LIMIT %s
+        """,
+        (MOST_GUILDS,),
+    )
+    return {GuildId(row[0]): OgSetup(ChannelId(row[1]), MessageId(row[2])) for row in rows}
 
 
 async def set_up(tx: Transaction, guild_id: GuildId, wanted: OgSetup, *, now: datetime) -> None:
