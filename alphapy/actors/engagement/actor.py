@@ -87,8 +87,8 @@ class _Failed:
     part: Part
 
 
-class GuildEngagement(Actor, Host):
-    """The actor ``guild/<id>/engagement``."""
+class GuildEngagement(Actor):
+    """The actor ``guild/<id>/engagement``; to its parts it is their Host."""
 
     def __init__(self, context: Context, with_these: Collaborators) -> None:
         super().__init__(context)
@@ -109,48 +109,48 @@ class GuildEngagement(Actor, Host):
     # -- what parts may ask (Host)
 
     @property
-    @override
     def guild_id(self) -> GuildId:
+        """See Host."""
         return self._guild_id
 
     @property
-    @override
     def clock(self) -> Clock:
+        """See Host."""
         return self._with.kit.clock
 
     @property
-    @override
     def guilds(self) -> GuildCache:
+        """See Host."""
         return self._with.guilds
 
     @property
-    @override
     def settings(self) -> SettingsSnapshot:
+        """See Host."""
         return self._settings or self._with.settings.snapshot(self._guild_id)
 
-    @override
     def is_on(self, part: str) -> bool:
+        """See Host."""
         settings = self.settings
         return settings.enabled(FEATURE) and bool(settings.value(FEATURE, f"{part}_enabled"))
 
-    @override
     async def flushed(self) -> None:
+        """See Host."""
         await self._journal.flushed()
 
-    @override
     async def commit(
         self,
         drafts: Sequence[Draft] = (),
         write: Callable[[Transaction], Awaitable[Sequence[Draft] | None]] | None = None,
     ) -> None:
+        """See Host."""
         await self._journal.commit((), drafts, write)
 
-    @override
     async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """See Host."""
         return await self._with.kit.pool.run(FEATURE, work, idempotent=True)
 
-    @override
     def waiting(self, kind: type[R], key: Hashable) -> R | None:
+        """See Host."""
         return self._journal.waiting(kind, key)
 
     # -- the life
