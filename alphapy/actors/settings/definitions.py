@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from alphapy.pure.engagement.badges import MOST_EXTRA, WELL_KNOWN, badge_key
 from alphapy.pure.setting_types import SettingType
-from alphapy.pure.settings import ChannelFit, SettingDef, SettingsRegistry
+from alphapy.pure.settings import ChannelFit, SettingDef, SettingFamily, SettingsRegistry
 
 TEMPLATE_LIMIT = 1900
 """Characters of a template that is sent as a message, with room for what is filled in."""
-
-_BADGES = ("winner", "og", "motivator", "foodfluencer", "sharpshooter", "star")
 
 
 def registry(*, llm_provider: str = "grok") -> SettingsRegistry:
@@ -31,7 +30,14 @@ def registry(*, llm_provider: str = "grok") -> SettingsRegistry:
             *_verification(),
             *_automod(),
             *_engagement(),
-        )
+        ),
+        families=(
+            SettingFamily(
+                pattern=_role("engagement", "badge_role_", "the role of a badge"),
+                is_name=lambda name: badge_key(name) == name,
+                most=MOST_EXTRA,
+            ),
+        ),
     )
 
 
@@ -315,5 +321,5 @@ def _engagement() -> tuple[SettingDef, ...]:
         _flag(scope, "streaks_nicknames", "show streaks in nicknames"),
         _number(scope, "og_cap", 50, 1, 10000, "how many members may claim OG"),
         _text(scope, "og_claim_text", "", "the text of the OG claim", max_length=2000),
-        *(_role(scope, f"badge_role_{badge}", f"the role of the badge “{badge}”") for badge in _BADGES),
+        *(_role(scope, f"badge_role_{badge}", f"the role of the badge “{badge}”") for badge in WELL_KNOWN),
     )
