@@ -13,9 +13,12 @@ from alphapy.actors.aside import SetAside
 from alphapy.actors.backfill.backfill import Backfill
 from alphapy.actors.dead_letters.desk import DeadLetterDesk
 from alphapy.actors.dead_letters.store import StoredDeadLetters
+from alphapy.actors.drawing import Drawing
+from alphapy.actors.effects.announcements import announcement_verbs
 from alphapy.actors.effects.members import member_verbs
 from alphapy.actors.effects.messages import Sweep
 from alphapy.actors.effects.moderation import moderation_verbs
+from alphapy.actors.effects.roles import role_verbs
 from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
 from alphapy.actors.effects.sweeper import Sweeper
 from alphapy.actors.effects.verbs import verbs
@@ -111,6 +114,7 @@ class Service:
         self.rng = wings.rng
         self.calls = DiscordCalls(wings.rest)
         self.members = MemberCalls(wings.rest)
+        self.drawing = Drawing()
         self.guilds = GuildCache()
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.outside = wings.outside
@@ -170,6 +174,10 @@ class Service:
             **verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
             **moderation_verbs(ModerationCalls(wings.rest), self.calls, lambda: self.guilds.me),
             **member_verbs(self.members),
+            **announcement_verbs(
+                self.calls, lambda: self.guilds.me, self._can_read, wings.clock, self.drawing
+            ),
+            **role_verbs(self.members, self.calls, ModerationCalls(wings.rest)),
         }
 
     def _build(self) -> None:

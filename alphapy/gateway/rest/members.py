@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+class _Reaction(msgspec.Struct):
+    count: int = 0
+    me: bool = False
+
+
+class _Reacted(msgspec.Struct):
+    reactions: list[_Reaction] = []
+
+
 REACTORS_PAGE, MEMBERS_PAGE = 100, 1000
 """Users of one page of reactors, and of members."""
 
@@ -67,6 +77,12 @@ class MemberCalls:
         found = await self._list(Call(target, query=query), User)
         return tuple(sorted(found, key=lambda user: user.id))
 
+    async def reaction_count(self, channel_id: ChannelId, message_id: MessageId) -> int:
+        """How many reactions a message has, without the bot's own; each emoji of a user is one."""
+        target = routes.GET_MESSAGE.to(channel_id=channel_id, message_id=message_id)
+        found = await self._decode(Call(target), _Reacted)
+        return sum(reaction.count - reaction.me for reaction in found.reactions)
+
     async def members(self, guild_id: GuildId, *, after: int) -> tuple[Member, ...]:
         """The at most 1000 members next after this id, in the order of their ids; each has its user."""
         target = routes.LIST_MEMBERS.to(guild_id=guild_id)
@@ -76,9 +92,12 @@ class MemberCalls:
         return tuple(member for _, member in sorted(known, key=lambda one: one[0]))
 
     async def _list(self, call: Call, shape: type[T]) -> list[T]:
+        return await self._decode(call, list[shape])  # type: ignore[valid-type]
+
+    async def _decode(self, call: Call, shape: type[T]) -> T:
         body = await self._client.request(call)
         try:
-            return msgspec.json.decode(body, type=list[shape], strict=False)  # type: ignore[valid-type]
+            return msgspec.json.decode(body, type=shape, strict=False)
         except (msgspec.DecodeError, RecursionError) as error:
             raise DiscordError(
                 kind=DiscordErrorKind.MALFORMED, route=call.target.route.key, message=str(error), status=200

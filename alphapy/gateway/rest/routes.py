@@ -70,6 +70,7 @@ UNBAN = Route("DELETE", "/guilds/{guild_id}/bans/{user_id}")
 OPEN_DIRECT = Route("POST", "/users/@me/channels")
 
 CHANNEL_MESSAGES = Route("GET", "/channels/{channel_id}/messages")
+GET_MESSAGE = Route("GET", "/channels/{channel_id}/messages/{message_id}")
 CREATE_MESSAGE = Route("POST", "/channels/{channel_id}/messages")
 EDIT_MESSAGE = Route("PATCH", "/channels/{channel_id}/messages/{message_id}")
 BULK_DELETE = Route("POST", "/channels/{channel_id}/messages/bulk-delete")

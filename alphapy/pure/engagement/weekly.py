@@ -9,7 +9,7 @@ import attrs
 
 from alphapy.pure.engagement.awards import Award, Filter
 from alphapy.pure.ids import MessageId, RoleId, UserId
-from alphapy.pure.text import code, cut, safe_text
+from alphapy.pure.text import code, cut, safe_text, single_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,10 +50,15 @@ class RoleMove:
     alone: bool
 
 
+def unit(award: Award, metric: int) -> str:
+    """What was counted: ``message``, ``messages``."""
+    one, many = _UNITS[award.filter]
+    return one if metric == 1 else many
+
+
 def score(award: Award, metric: int) -> str:
     """How much it was: ``1 message``, ``1,250 messages``."""
-    one, many = _UNITS[award.filter]
-    return f"{metric:,} {one if metric == 1 else many}"
+    return f"{metric:,} {unit(award, metric)}"
 
 
 def description(period: Period, awards: Sequence[Award], wins: Mapping[str, Win]) -> str:
@@ -67,7 +72,7 @@ def description(period: Period, awards: Sequence[Award], wins: Mapping[str, Win]
 def in_words(awards: Sequence[Award], wins: Mapping[str, Win]) -> str:
     """The same on one line without names, as what a picture of it is described with."""
     parts = [
-        f"{safe_text(award.label, 100)}: {score(award, wins[award.key].metric)}"
+        f"{single_line(award.label)}: {score(award, wins[award.key].metric)}"
         for award in awards
         if award.key in wins
     ]

@@ -215,3 +215,15 @@ async def test_what_was_missed_is_read_in_the_order_of_the_ids(connect: Connect)
             await line.calls.missed_messages(GuildId(7), CHANNEL, 30, limit=3, within=10)
         assert caught.value.kind is DiscordErrorKind.MALFORMED
     assert line.received[0].path == "/api/v10/channels/2/messages"
+
+
+async def test_recorded_messages_bring_the_files_that_their_bodies_name(connect: Connect) -> None:
+    body = {"content": "x", "attachments": [{"id": "0", "filename": "a.png"}]}
+    files = [File(name="a.png", content=b"inside")]
+    async with connect(in_turn(Reply(200, {"id": "99"}), Fault.DROP, Reply(200, {"id": "99"}))) as line:
+        assert await line.calls.create_recorded(CHANNEL, body, nonce="n", within=5, files=files) == 99
+        await line.calls.edit_recorded(CHANNEL, MessageId(99), body, within=5, files=files)
+    create, _, edit = line.received
+    assert all(b"inside" in received.body for received in (create, edit))
+    assert b'"enforce_nonce":true' in create.body
+    assert (edit.method, edit.path) == ("PATCH", "/api/v10/channels/2/messages/99")

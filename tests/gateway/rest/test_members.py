@@ -83,3 +83,18 @@ async def test_a_malformed_page_is_an_error(connect: Connect) -> None:
         with pytest.raises(DiscordError) as caught:
             await MemberCalls(line.client).reactors(CHANNEL, MESSAGE, "⚜", after=0)
     assert caught.value.kind is DiscordErrorKind.MALFORMED
+
+
+async def test_reactions_are_counted_without_the_bots_own(connect: Connect) -> None:
+    reactions = [{"count": 3, "me": True, "emoji": {"name": "⚜"}}, {"count": 2, "emoji": {"name": "x"}}]
+    answers = in_turn(
+        Reply(200, {"id": "3", "reactions": reactions}), Reply(200, {"id": "3"}), Reply(200, [])
+    )
+    async with connect(answers) as line:
+        calls = MemberCalls(line.client)
+        assert await calls.reaction_count(CHANNEL, MESSAGE) == 4
+        assert await calls.reaction_count(CHANNEL, MESSAGE) == 0
+        with pytest.raises(DiscordError) as caught:
+            await calls.reaction_count(CHANNEL, MESSAGE)
+        assert line.received[0].target == "/api/v10/channels/2/messages/3"
+    assert caught.value.kind is DiscordErrorKind.MALFORMED
