@@ -132,6 +132,9 @@ class Streaks(Part):
                 missing[post.author_id] = None
         if missing:
             await self._learn(missing)
+            # The batch's own members are the last ones.
+            while len(members) > max(self._remembered, len(posts)):
+                members.popitem(last=False)
 
     async def _learn(self, missing: Iterable[UserId]) -> None:
         """Find out about these members, from rows that are not written yet, or else from the database."""
@@ -148,9 +151,6 @@ class Streaks(Part):
         for user_id in missing:
             row = found.get(user_id)
             self._members[user_id] = _NOBODY if row is None else _member(row)
-        # The batch's own members are the last ones, and far fewer than are remembered.
-        while len(self._members) > self._remembered:
-            self._members.popitem(last=False)
 
     @override
     def count(self, posts: Sequence[Post]) -> Sequence[Row]:
