@@ -9,6 +9,7 @@ from typing_extensions import override
 from alphapy.actors.automod import manifest as automod
 from alphapy.actors.command_sync import manifest as command_sync
 from alphapy.actors.custom_commands import manifest as custom_commands
+from alphapy.actors.engagement import manifest as engagement
 from alphapy.actors.feature import Catalogue
 from alphapy.actors.maintenance import manifest as maintenance
 from alphapy.actors.operational_events import manifest as operational_events
@@ -31,6 +32,7 @@ BUILDERS = (
     automod.build,
     retention.build,
     custom_commands.build,
+    engagement.build,
 )
 """One for each feature. An actor may tell, to its very end, those of the features before its own."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 import httpx
 
+from alphapy.actors.drawing import Drawing
 from alphapy.actors.journal import JournalKit
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Bus
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from alphapy.actors.kernel.registry import RestartReport
+    from alphapy.actors.settings.snapshot import SettingsSnapshot
     from alphapy.pure.ids import ApplicationId, GuildId
 
 
@@ -127,6 +129,8 @@ class Feature:
     name: str
     category: Category
     scope: str | None = None
+    flags: tuple[str, ...] = ()
+    """Keys of the scope of which one must be on, too; none: ``enabled`` alone switches the events."""
     commands: tuple[Command | Group, ...] = ()
     components: tuple[ComponentRoute, ...] = ()
     modals: tuple[ModalRoute, ...] = ()
@@ -136,6 +140,15 @@ class Feature:
     """Settings scopes whose changes are told to the guild's running actor of this feature."""
     first_messages: tuple[tuple[Address, object], ...] = ()
     """What is told, and to whom, once when the service starts: an actor begins with its first message."""
+
+    def listens_in(self, settings: SettingsSnapshot) -> bool:
+        """Whether the feature is told of a guild's events."""
+        scope = self.scope
+        if scope is None:
+            return True
+        return settings.enabled(scope) and (
+            not self.flags or any(settings.value(scope, flag) for flag in self.flags)
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -191,6 +204,7 @@ class Wiring:
     journal: JournalKit
     calls: DiscordCalls
     members: MemberCalls
+    drawing: Drawing
     settings: SettingsBoard
     running: Running
     guilds: GuildCache
