@@ -6,17 +6,23 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from alphapy.actors.engagement.actor import Collaborators, GuildEngagement, qualifies
+from alphapy.actors.engagement.badge_commands import BadgeCommands
+from alphapy.actors.engagement.badges import Badges
 from alphapy.actors.engagement.clock import EngagementClock
+from alphapy.actors.engagement.config_commands import ConfigCommands
+from alphapy.actors.engagement.desk import Desk
 from alphapy.actors.engagement.messages import CLOCK, FEATURE, Tick
 from alphapy.actors.engagement.nickname_book import NicknameBook
 from alphapy.actors.engagement.nicknames import Nicknames
 from alphapy.actors.engagement.og import Og, OgDiscord
 from alphapy.actors.engagement.og_book import OgBook, SessionWatch
+from alphapy.actors.engagement.og_commands import OgCommands
 from alphapy.actors.engagement.og_messages import SESSIONS
 from alphapy.actors.engagement.part import PartDef
 from alphapy.actors.engagement.streaks import Streaks
 from alphapy.actors.feature import ActorDef, Category, Feature, Subscription
 from alphapy.actors.kernel.supervision import ChildSpec
+from alphapy.actors.patience import PatientBus
 
 if TYPE_CHECKING:
     from alphapy.actors.feature import Wiring
@@ -42,12 +48,18 @@ EVENTS = (
 def build(wiring: Wiring) -> Feature:
     """The feature, with its collaborators."""
     og_book = OgBook(wiring.settings)
-    parts = (_streaks(wiring), _og(wiring, og_book))
+    parts = (_streaks(wiring), _og(wiring, og_book), PartDef(build=Badges))
     with_these = Collaborators(
         kit=wiring.journal,
         settings=wiring.settings,
         guilds=wiring.guilds,
         parts=[part.build for part in parts],
+    )
+    desk = Desk(
+        bus=PatientBus(wiring.bus, lambda: not wiring.pool.is_available),
+        settings=wiring.settings,
+        guilds=wiring.guilds,
+        clock=wiring.clock,
     )
     due = [part.due for part in parts if part.due is not None]
 
@@ -65,6 +77,11 @@ def build(wiring: Wiring) -> Feature:
         category=Category("Engagement", "🎉"),
         scope=FEATURE,
         flags=FLAGS,
+        commands=(
+            BadgeCommands(desk, wiring.members).group(),
+            OgCommands(desk, wiring.calls, wiring.members).group(),
+            ConfigCommands(desk, wiring.bus).group(),
+        ),
         subscriptions=(
             Subscription("MESSAGE_CREATE", qualifies, durable=True, backfill=MISSED),
             *(Subscription(event, durable=True) for event in EVENTS),

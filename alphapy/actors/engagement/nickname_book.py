@@ -59,6 +59,8 @@ class NicknameBook:
     def shows(self, guild_id: GuildId) -> None:
         """Nicknames show streaks in the guild."""
         self._looked.discard(guild_id)
+        if self._left is not None:
+            self._left.add(guild_id)
 
     async def due(self, tx: Transaction, _now: datetime) -> tuple[Sequence[GuildId], datetime | None]:
         """Guilds whose members are still to be looked at since the start, because streaks are not shown.

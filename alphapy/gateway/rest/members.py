@@ -19,7 +19,7 @@ from alphapy.gateway.rest.tickets import Priority
 
 if TYPE_CHECKING:
     from alphapy.gateway.rest.client import RestClient
-    from alphapy.pure.ids import ChannelId, GuildId, MessageId, UserId
+    from alphapy.pure.ids import ChannelId, GuildId, MessageId, RoleId, UserId
 
 T = TypeVar("T")
 
@@ -49,6 +49,11 @@ class MemberCalls:
         """Call a member this, at most 32 code points; None takes the nickname away."""
         target = routes.EDIT_MEMBER.to(guild_id=guild_id, user_id=user_id)
         await self._client.request(Call(target, json={"nick": nick}, reason=reason))
+
+    async def give_role(self, guild_id: GuildId, user_id: UserId, role_id: RoleId, *, reason: str) -> None:
+        """Give a member a role, for somebody who waits for the answer."""
+        target = routes.GIVE_ROLE.to(guild_id=guild_id, user_id=user_id, role_id=role_id)
+        await self._client.request(Call(target, reason=reason, priority=Priority.INTERACTION))
 
     async def add_reaction(self, channel_id: ChannelId, message_id: MessageId, emoji: str) -> None:
         """Let the bot react to a message."""

@@ -389,6 +389,8 @@ async def test_guilds_are_named_until_they_were_looked_at(pool: Pool) -> None:
         values["streaks_nicknames"] = False
         book.looked(GUILD)
         assert await book.due(tx, now) == ([], None)
+        book.shows(GUILD)
+        assert await book.due(tx, now) == ([GUILD], None)
 
 
 def test_too_many_hopeless_members_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

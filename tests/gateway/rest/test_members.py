@@ -8,7 +8,7 @@ import pytest
 
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.gateway.rest.members import MemberCalls
-from alphapy.pure.ids import ChannelId, GuildId, MessageId, UserId
+from alphapy.pure.ids import ChannelId, GuildId, MessageId, RoleId, UserId
 from tests.gateway.rest.test_client import in_turn
 from tests.support.http_server import Reply
 
@@ -33,6 +33,14 @@ async def test_a_nickname_is_set_and_taken_away(connect: Connect) -> None:
     )
     assert first.headers["x-audit-log-reason"] == "a%20streak"
     assert second.json == {"nick": None}
+
+
+async def test_a_role_is_given(connect: Connect) -> None:
+    async with connect(in_turn(Reply(204))) as line:
+        await MemberCalls(line.client).give_role(GUILD, USER, RoleId(6), reason="a badge")
+        (asked,) = line.received
+    assert (asked.method, asked.path) == ("PUT", "/api/v10/guilds/5/members/4/roles/6")
+    assert asked.headers["x-audit-log-reason"] == "a%20badge"
 
 
 async def test_reactions_are_added_and_removed(connect: Connect) -> None:
