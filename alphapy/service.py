@@ -147,7 +147,20 @@ class Service:
             self.registry,
             is_away=lambda: not wings.pool.is_available,
         )
-        self.backfill = Backfill(
+        self.backfill = self._new_backfill(wings)
+        self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, self.backfill, wings.waypoints)
+        self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
+        self.mask = Mask(secrets_of(config))
+        self.port = 0
+        self.stopping = False
+        self.settings_loaded = False
+        self._has_timers = False
+        self._build()
+        self.web = build_app(self._sources())
+
+    def _new_backfill(self, wings: Wings) -> Backfill:
+        """Who reads back what was missed."""
+        return Backfill(
             history=self.calls,
             bus=self.registry,
             budget=self.budget,
@@ -158,15 +171,6 @@ class Service:
             rng=wings.rng,
             waypoints=wings.waypoints,
         )
-        self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, self.backfill, wings.waypoints)
-        self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
-        self.mask = Mask(secrets_of(config))
-        self.port = 0
-        self.stopping = False
-        self.settings_loaded = False
-        self._has_timers = False
-        self._build()
-        self.web = build_app(self._sources())
 
     def _verbs(self, wings: Wings) -> Mapping[str, Verb]:
         """Everything that can be done at Discord as an effect."""
@@ -247,6 +251,7 @@ class Service:
             journal=self.journal,
             calls=self.calls,
             members=self.members,
+            drawing=self.drawing,
             settings=self.settings,
             running=self.registry,
             guilds=self.guilds,
