@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 from typing_extensions import override
 
-from alphapy.pure.setting_types import READERS, WRITERS, Bounds, SettingType, Unfit, Unreadable
+from alphapy.pure.setting_types import READERS, WRITERS, Bounds, SettingType, Unfit, Unreadable, json_text
 
 RAW_SCOPE = "fyi"
 """The only scope that may hold keys without a definition."""
@@ -110,7 +110,7 @@ class SettingDef(Bounds):
         try:
             if stored is UNDECODABLE:
                 raise Unreadable
-            return READERS[self.type](stored)
+            return READERS[self.type](json_text(stored) if self.takes_json else stored)
         except Unreadable:
             raise UndecodableSetting(self.scope, self.key) from None
 

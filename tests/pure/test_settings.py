@@ -343,3 +343,18 @@ def test_a_family_is_bounded_in_each_guild() -> None:
     assert registry.surplus(fixed, {}) is None
     del full["game", "role_b"]
     assert registry.surplus(registry.definition("game", "role_c"), full) is None
+
+
+def test_a_text_of_json_may_be_given_and_stored_as_json() -> None:
+    awards = registry().definition("engagement", "weekly_award_configs")
+    given_list = [{"key": "a", "label": "é"}]
+    written = awards.canonical(given_list)
+    assert written == '[{"key": "a", "label": "é"}]'
+    assert awards.canonical("[]") == "[]"
+    assert awards.read(given_list) == awards.read(written) == written
+    with pytest.raises(InvalidSetting):
+        awards.canonical(["x" * 30_000])
+    with pytest.raises(InvalidSetting):
+        awards.canonical([float("nan")])
+    with pytest.raises(InvalidSetting):
+        make(SettingType.STR).canonical([])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from alphapy.pure.engagement.awards import LONGEST_LIST
 from alphapy.pure.engagement.badges import MOST_EXTRA, WELL_KNOWN, badge_key
 from alphapy.pure.setting_types import SettingType
 from alphapy.pure.settings import ChannelFit, SettingDef, SettingFamily, SettingsRegistry
@@ -317,7 +318,14 @@ def _engagement() -> tuple[SettingDef, ...]:
         _role(scope, "challenge_winner_role_id", "the role of a challenge's winner"),
         _channel(scope, "weekly_award_channel_id", "where weekly awards are announced"),
         _text(scope, "weekly_food_channel_ids", "", "channels for food pictures", check=_id_list),
-        _text(scope, "weekly_award_configs", "", "the weekly awards, as a JSON list"),
+        _text(
+            scope,
+            "weekly_award_configs",
+            "",
+            "the weekly awards, as a JSON list",
+            max_length=LONGEST_LIST,
+            takes_json=True,
+        ),
         _flag(scope, "streaks_nicknames", "show streaks in nicknames"),
         _number(scope, "og_cap", 50, 1, 10000, "how many members may claim OG"),
         _text(scope, "og_claim_text", "", "the text of the OG claim", max_length=2000),
