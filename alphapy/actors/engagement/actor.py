@@ -215,12 +215,15 @@ class GuildEngagement(Actor):
     @override
     async def handle_batch(self, messages: Sequence[object]) -> None:
         events = [message for message in messages if isinstance(message, GatewayEvent)]
+        fresh = self._journal.fresh(events) if events else ()
+        if fresh:
+            await self._on_events(fresh)
+        # Behind the posts: what ends by the clock ends with what was posted before.
         for message in messages:
             if not isinstance(message, GatewayEvent):
                 await self.handle(message)
-        fresh = self._journal.fresh(events) if events else ()
-        if not fresh:
-            return
+
+    async def _on_events(self, fresh: Sequence[GatewayEvent]) -> None:
         await self._learn_settings()
         together: list[GatewayEvent] = []
         for event in fresh:

@@ -330,7 +330,7 @@ async def test_events_are_written_behind_the_posts_before_them(pool: Pool) -> No
         await settled(where, 6)
         await wait_until(lambda: len(plan.undone) == 2, what="what was refused")
     assert await where.rows(ALL) == [(1030, 2), (1999, 2)]
-    assert ring.done[:2] == ["streaks drafted", "streaks written"]
+    assert {"streaks drafted", "streaks written"} <= set(ring.done)
 
 
 async def test_questions_find_in_the_database_what_was_counted(pool: Pool) -> None:
