@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from alphapy.actors.drawing import Drawing
+from alphapy.actors.engagement import challenges
 from alphapy.actors.engagement.actor import Collaborators, GuildEngagement, qualifies
 from alphapy.actors.engagement.badge_commands import BadgeCommands
 from alphapy.actors.engagement.badges import Badges
+from alphapy.actors.engagement.challenge_charts import Charts
+from alphapy.actors.engagement.challenge_commands import Commands as ChallengeCommands
 from alphapy.actors.engagement.clock import EngagementClock
 from alphapy.actors.engagement.config_commands import ConfigCommands
 from alphapy.actors.engagement.desk import Desk
@@ -48,7 +53,12 @@ EVENTS = (
 def build(wiring: Wiring) -> Feature:
     """The feature, with its collaborators."""
     og_book = OgBook(wiring.settings)
-    parts = (_streaks(wiring), _og(wiring, og_book), PartDef(build=Badges))
+    parts = (
+        challenges.part(random.Random()),
+        _streaks(wiring),
+        _og(wiring, og_book),
+        PartDef(build=Badges),
+    )
     with_these = Collaborators(
         kit=wiring.journal,
         settings=wiring.settings,
@@ -78,6 +88,7 @@ def build(wiring: Wiring) -> Feature:
         scope=FEATURE,
         flags=FLAGS,
         commands=(
+            ChallengeCommands(desk, Charts(Drawing(), wiring.calls)).group(),
             BadgeCommands(desk, wiring.members).group(),
             OgCommands(desk, wiring.calls, wiring.members).group(),
             ConfigCommands(desk, wiring.bus).group(),
