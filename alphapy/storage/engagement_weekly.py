@@ -282,6 +282,14 @@ async def is_recorded(tx: Transaction, guild_id: GuildId, feature: str, event_ke
     return bool(found)
 
 
+async def latest_effect(tx: Transaction, guild_id: GuildId, feature: str) -> int:
+    """The id of the newest effect there is; 0 without one. Each that is recorded makes it another."""
+    found = await tx.fetch_value(
+        "SELECT max(id) FROM effects WHERE guild_id = %s AND feature = %s", (guild_id, feature)
+    )
+    return found or 0
+
+
 async def is_moving(tx: Transaction, guild_id: GuildId, feature: str, week_id: int) -> bool:
     """Whether an effect that moves a week's roles is pending."""
     found = await tx.fetch_value(

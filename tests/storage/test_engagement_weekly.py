@@ -246,6 +246,8 @@ async def test_what_tells_of_a_week_and_what_moves_its_roles(pool: Pool) -> None
             ],
             now=NOW,
         )
+        assert await storage.latest_effect(tx, GUILD, "engagement") == moves.id
+        assert await storage.latest_effect(tx, OTHER, "engagement") == 0
         assert await storage.is_moving(tx, GUILD, "engagement", 1)
         assert not await storage.is_moving(tx, GUILD, "engagement", 2)
         await effects.close(tx, GUILD, first.id, Outcome.DONE, now=NOW, message_id=5)

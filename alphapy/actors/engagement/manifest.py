@@ -25,6 +25,9 @@ from alphapy.actors.engagement.og_commands import OgCommands
 from alphapy.actors.engagement.og_messages import SESSIONS
 from alphapy.actors.engagement.part import PartDef
 from alphapy.actors.engagement.streaks import Streaks
+from alphapy.actors.engagement.weekly import part as weekly_part
+from alphapy.actors.engagement.weekly_commands import WeeklyCommands
+from alphapy.actors.engagement.weekly_commands import WeeklyCommands
 from alphapy.actors.feature import ActorDef, Category, Feature, Subscription
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.patience import PatientBus
@@ -57,6 +60,7 @@ def build(wiring: Wiring) -> Feature:
         challenges.part(random.Random()),
         _streaks(wiring),
         _og(wiring, og_book),
+        weekly_part(wiring.members),
         PartDef(build=Badges),
     )
     with_these = Collaborators(
@@ -91,6 +95,7 @@ def build(wiring: Wiring) -> Feature:
             ChallengeCommands(desk, Charts(Drawing(), wiring.calls)).group(),
             BadgeCommands(desk, wiring.members).group(),
             OgCommands(desk, wiring.calls, wiring.members).group(),
+            WeeklyCommands(desk, wiring.drawing).group(),
             ConfigCommands(desk, wiring.bus).group(),
         ),
         subscriptions=(
@@ -111,7 +116,7 @@ def build(wiring: Wiring) -> Feature:
 def _streaks(wiring: Wiring) -> PartDef:
     book = NicknameBook(wiring.settings)
     return PartDef(
-        build=lambda host: Streaks(host, Nicknames(host, wiring.members, book)),
+        build=lambda host: Streaks(host, Nicknames(host, wiring.members, wiring.calls, book)),
         due=book.due,
     )
 
