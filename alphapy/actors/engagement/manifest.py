@@ -6,7 +6,6 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from alphapy.actors.drawing import Drawing
 from alphapy.actors.engagement import challenges
 from alphapy.actors.engagement.actor import Collaborators, GuildEngagement, qualifies
 from alphapy.actors.engagement.badge_commands import BadgeCommands
@@ -26,7 +25,6 @@ from alphapy.actors.engagement.og_messages import SESSIONS
 from alphapy.actors.engagement.part import PartDef
 from alphapy.actors.engagement.streaks import Streaks
 from alphapy.actors.engagement.weekly import part as weekly_part
-from alphapy.actors.engagement.weekly_commands import WeeklyCommands
 from alphapy.actors.engagement.weekly_commands import WeeklyCommands
 from alphapy.actors.feature import ActorDef, Category, Feature, Subscription
 from alphapy.actors.kernel.supervision import ChildSpec
@@ -92,7 +90,7 @@ def build(wiring: Wiring) -> Feature:
         scope=FEATURE,
         flags=FLAGS,
         commands=(
-            ChallengeCommands(desk, Charts(Drawing(), wiring.calls)).group(),
+            ChallengeCommands(desk, Charts(wiring.drawing, wiring.calls)).group(),
             BadgeCommands(desk, wiring.members).group(),
             OgCommands(desk, wiring.calls, wiring.members).group(),
             WeeklyCommands(desk, wiring.drawing).group(),
