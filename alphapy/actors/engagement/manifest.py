@@ -114,7 +114,7 @@ def build(wiring: Wiring) -> Feature:
 def _streaks(wiring: Wiring) -> PartDef:
     book = NicknameBook(wiring.settings)
     return PartDef(
-        build=lambda host: Streaks(host, Nicknames(host, wiring.members, wiring.calls, book)),
+        build=lambda host: Streaks(host, Nicknames(host, wiring.members, book)),
         due=book.due,
     )
 

@@ -64,14 +64,21 @@ FEW = 100
 LOOK_AGAIN_AFTER = 30.0
 """Seconds until Discord is asked again for members that it could not tell."""
 
+FIND_WITHIN = 30.0
+"""Seconds that Discord may take to tell one member."""
+
 _REASON_SHOW, _REASON_RESTORE = "Activity streak", "Activity streaks are not shown any more"
 
 
 class MemberList(Protocol):
-    """Who can list a guild's members."""
+    """Who knows a guild's members."""
 
     async def members(self, guild_id: GuildId, *, after: int) -> Sequence[Member]:
         """The at most 1000 members next after this id; raises DiscordError."""
+        ...
+
+    async def member(self, guild_id: GuildId, user_id: UserId, *, within: float) -> Member:
+        """One of them; raises DiscordError."""
         ...
 
 
@@ -91,6 +98,13 @@ class Renamed:
     nick: str | None
     back: str | None
     refused: bool = False
+
+
+@attrs.frozen
+class GiveBack:
+    """To itself: a member whose rows were erased still shows a streak."""
+
+    member: Member
 
 
 @attrs.frozen
@@ -159,8 +173,10 @@ class Nicknames:
         self._wishes.clear()
 
     def forget(self, user_id: UserId) -> None:
-        """A person's rows were erased."""
+        """A person's rows were erased: a streak that is still shown goes, if Discord lets it."""
         self._wishes.pop(user_id, None)
+        if self._may_show:
+            self._host.context.start(self._find, user_id)
 
     # -- the message path
 
@@ -200,6 +216,8 @@ class Nicknames:
                 self._renamed(message)
             case Looked():
                 await self._looked(message)
+            case GiveBack(member):
+                self._give_back(_id(member), member, None)
             case _:
                 return NOT_MINE
         return None
@@ -336,13 +354,28 @@ class Nicknames:
         if self._shows:
             return
         for user_id, base in bases.items():
-            member = wanted[user_id]
-            user = member.user
-            if user is not None and self._rights.may_rename(user_id, member.roles):
-                nick = restored(_names(member.nick, user.global_name, user.username), base)
-                self._wish(user_id, _Wish(nick, nick, restores=True))
+            self._give_back(user_id, wanted[user_id], base)
         self._look_after = message.after
         self._look_on()
+
+    def _give_back(self, user_id: UserId, member: Member, base: str | None) -> None:
+        user = member.user
+        if user is not None and self._rights.may_rename(user_id, member.roles):
+            nick = restored(_names(member.nick, user.global_name, user.username), base)
+            self._wish(user_id, _Wish(nick, nick, restores=True))
+
+    async def _find(self, user_id: UserId) -> None:
+        """In a child task: see whether one member shows a streak."""
+        try:
+            member = await self._members.member(self._guild_id, user_id, within=FIND_WITHIN)
+        except DiscordError as error:
+            log.info(
+                "the nickname of a person who is forgotten stays as it is",
+                extra={"event": "nickname_kept", "guild_id": self._guild_id, "error": str(error)},
+            )
+            return
+        if has_suffix(member.nick):
+            self._host.context.tell_self(GiveBack(member))
 
 
 def _names(nick: str | None, global_name: str | None, username: str) -> Names:

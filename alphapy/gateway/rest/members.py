@@ -96,6 +96,11 @@ class MemberCalls:
         known = [(member.user.id, member) for member in found if member.user is not None]
         return tuple(member for _, member in sorted(known, key=lambda one: one[0]))
 
+    async def member(self, guild_id: GuildId, user_id: UserId, *, within: float) -> Member:
+        """A member of a guild; no attempt begins later than ``within`` seconds from now."""
+        target = routes.GET_MEMBER.to(guild_id=guild_id, user_id=user_id)
+        return await self._decode(Call(target, start_within=within), Member)
+
     async def _list(self, call: Call, shape: type[T]) -> list[T]:
         return await self._decode(call, list[shape])  # type: ignore[valid-type]
 

@@ -57,6 +57,13 @@ class FakeMembers(MemberList):
             raise self.failures.pop(0)
         return [member for member in self.them if member.user is not None and member.user.id > after][:1000]
 
+    @override
+    async def member(self, guild_id: GuildId, user_id: UserId, *, within: float) -> Member:
+        for member in self.them:
+            if member.user is not None and member.user.id == user_id:
+                return member
+        raise DiscordError(kind=DiscordErrorKind.NOT_FOUND, route="x", message="no")
+
 
 class Scene:
     """The nicknames of one guild, and what they are told by hand."""
@@ -248,6 +255,15 @@ async def test_a_person_who_is_forgotten_is_not_renamed(scene: Scene) -> None:
     scene.nicknames.forget(MEMBER)
     await scene.close()
     assert len(scene.wanted) == 1
+
+
+async def test_a_person_who_is_forgotten_gets_the_name_back(scene: Scene) -> None:
+    scene.members.them = [member(20, "Pixel | 🔥 week 1"), member(21, "Pixel")]
+    for user_id in (20, 21, 22):
+        scene.nicknames.forget(UserId(user_id))
+    await scene.host.run_tasks()
+    await scene.host.drain(scene.nicknames)
+    assert scene.wanted == [(20, "Pixel")]
 
 
 # -- giving names back

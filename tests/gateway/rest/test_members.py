@@ -86,6 +86,12 @@ async def test_members_come_in_the_order_of_their_ids(connect: Connect) -> None:
     assert asked.target == "/api/v10/guilds/5/members?after=5&limit=1000"
 
 
+async def test_one_member_is_read(connect: Connect) -> None:
+    async with connect(in_turn(Reply(200, {"user": {"id": "4", "username": "x"}, "nick": "N"}))) as line:
+        found = await MemberCalls(line.client).member(GUILD, USER, within=5)
+    assert found.display_name == "N"
+
+
 async def test_a_malformed_page_is_an_error(connect: Connect) -> None:
     async with connect(in_turn(Reply(200, {"not": "a list"}))) as line:
         with pytest.raises(DiscordError) as caught:
