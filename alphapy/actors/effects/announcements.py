@@ -1,12 +1,12 @@
 """Announcements with a chart as effects: posted, and later turned into what they should say now.
 
 The chart is recorded as figures and drawn when the effect is performed. It is an extra: one that is not ready
-in time is left out, and the text says the same.
+in time, or that the bot may not attach, is left out, and the text says the same.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import attrs
 from typing_extensions import override
@@ -19,13 +19,15 @@ from alphapy.rendering.charts import Bar
 from alphapy.storage.effects import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from alphapy.gateway.models.outgoing import OutgoingMessage
     from alphapy.pure.clock import Clock
     from alphapy.pure.ids import UserId
     from alphapy.storage.effects import Effect
+
+T = TypeVar("T")
 
 SEND_CHART: Final = "send_with_chart"
 EDIT: Final = "edit_message"
@@ -105,18 +107,31 @@ class Chart:
         return File(name=self.name, content=picture, content_type="image/png", description=self.description)
 
 
-async def _illustrated(payload: Mapping[str, Any], drawer: Drawer) -> tuple[dict[str, Any], list[File]]:
-    """The recorded body with its chart in the first embed, and the files to send with it."""
-    body = dict(payload["message"])
+async def _with_chart(
+    payload: Mapping[str, Any],
+    drawer: Drawer,
+    send: Callable[[Mapping[str, Any], Sequence[File]], Awaitable[T]],
+) -> T:
+    """Send the recorded body with its chart, or without where it is not ready or may not be attached."""
+    body = payload["message"]
     recorded = payload.get("chart")
     file = None if recorded is None else await Chart.from_json(recorded).draw(drawer)
     if file is None:
-        return body, []
+        return await send(body, ())
+    try:
+        return await send(_illustrated(body, file), (file,))
+    except DiscordError as error:
+        if error.kind is not DiscordErrorKind.FORBIDDEN:
+            raise
+    return await send(body, ())
+
+
+def _illustrated(body: Mapping[str, Any], file: File) -> dict[str, Any]:
+    """The body with a picture in its first embed."""
     embeds = [dict(embed) for embed in body.get("embeds", ())]
     if embeds:
         embeds[0]["image"] = {"url": f"attachment://{file.name}"}
-        body["embeds"] = embeds
-    return body | {"attachments": attachments([file])}, [file]
+    return {**body, "embeds": embeds, "attachments": attachments([file])}
 
 
 class SendWithChart(SendMessage):
@@ -136,11 +151,13 @@ class SendWithChart(SendMessage):
 
     @override
     async def perform(self, effect: Effect, *, within: float) -> MessageId:
-        body, files = await _illustrated(effect.payload, self._drawer)
-        channel_id = ChannelId(effect.payload["channel_id"])
-        return await self._messages.create_recorded(
-            channel_id, body, nonce=effect.nonce, within=within, files=files
-        )
+        async def send(body: Mapping[str, Any], files: Sequence[File]) -> MessageId:
+            channel_id = ChannelId(effect.payload["channel_id"])
+            return await self._messages.create_recorded(
+                channel_id, body, nonce=effect.nonce, within=within, files=files
+            )
+
+        return await _with_chart(effect.payload, self._drawer, send)
 
 
 class EditMessage(Verb):
@@ -157,17 +174,15 @@ class EditMessage(Verb):
 
     @override
     async def perform(self, effect: Effect, *, within: float) -> MessageId | None:
-        payload = effect.payload
-        body, files = await _illustrated(payload, self._drawer)
-        message_id = MessageId(payload["message_id"])
+        channel_id = ChannelId(effect.payload["channel_id"])
+        message_id = MessageId(effect.payload["message_id"])
+
+        async def send(body: Mapping[str, Any], files: Sequence[File]) -> None:
+            whole = {"attachments": [], **body}
+            await self._messages.edit_recorded(channel_id, message_id, whole, within=within, files=files)
+
         try:
-            await self._messages.edit_recorded(
-                ChannelId(payload["channel_id"]),
-                message_id,
-                {"attachments": [], **body},
-                within=within,
-                files=files,
-            )
+            await _with_chart(effect.payload, self._drawer, send)
         except DiscordError as error:
             if error.code in _GONE:
                 return None

@@ -42,6 +42,13 @@ class Fake:
     drawn: list[tuple[str, Sequence[Bar]]] = attrs.field(factory=list)
     picture: bytes | None = b"PNG"
     fails: DiscordError | None = None
+    takes_files: bool = True
+
+    def _check(self, files: Sequence[File]) -> None:
+        if files and not self.takes_files:
+            raise DiscordError(kind=DiscordErrorKind.FORBIDDEN, route="x", message="no files", status=403)
+        if self.fails is not None:
+            raise self.fails
 
     async def create_recorded(
         self,
@@ -52,6 +59,7 @@ class Fake:
         within: float,
         files: Sequence[File] = (),
     ) -> MessageId:
+        self._check(files)
         self.sent.append((channel_id, nonce, body, tuple(files)))
         return MessageId(77)
 
@@ -64,8 +72,7 @@ class Fake:
         within: float,
         files: Sequence[File] = (),
     ) -> None:
-        if self.fails is not None:
-            raise self.fails
+        self._check(files)
         self.sent.append((channel_id, message_id, body, tuple(files)))
 
     async def delete_message(self, *_: Any, **__: Any) -> None:
@@ -116,6 +123,20 @@ async def test_a_chart_that_is_not_ready_in_time_is_left_out() -> None:
     ((_, _, body, files),) = fake.sent
     assert body == SEND_DRAFT.payload["message"]
     assert files == ()
+
+
+async def test_where_the_bot_may_not_attach_files_there_is_no_chart() -> None:
+    fake = Fake(takes_files=False)
+    await verb(fake, SEND_CHART).perform(effect(SEND_DRAFT), within=1)
+    await verb(fake, EDIT).perform(effect(EDIT_DRAFT), within=1)
+    assert [len(sent[3]) for sent in fake.sent] == [0, 0]
+    assert "image" not in fake.sent[0][2]["embeds"][0]
+    fake.fails = DiscordError(kind=DiscordErrorKind.FORBIDDEN, route="x", message="no", status=403)
+    with pytest.raises(DiscordError):
+        await verb(fake, SEND_CHART).perform(effect(SEND_DRAFT), within=1)
+    fake.takes_files, fake.fails = True, attrs.evolve(fake.fails, kind=DiscordErrorKind.SERVER)
+    with pytest.raises(DiscordError):
+        await verb(fake, SEND_CHART).perform(effect(SEND_DRAFT), within=1)
 
 
 async def test_a_post_in_doubt_is_looked_for_and_an_edit_is_harmless() -> None:
