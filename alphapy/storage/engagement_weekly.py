@@ -141,6 +141,20 @@ async def week(tx: Transaction, guild_id: GuildId, period: Period) -> Week:
     return _week(row)
 
 
+async def is_computed(tx: Transaction, guild_id: GuildId, period: Period) -> bool:
+    """Whether a week was computed."""
+    found = await tx.fetch_value(
+        """
+        SELECT EXISTS (
+            SELECT FROM engagement_weekly_awards
+            WHERE guild_id = %s AND week_start = %s AND week_end = %s AND computed_at IS NOT NULL
+        )
+        """,
+        (guild_id, period.week_start, period.week_end),
+    )
+    return bool(found)
+
+
 async def week_of(tx: Transaction, guild_id: GuildId, week_id: int) -> Week | None:
     """A week by its id, locked; None where the guild has none of this id."""
     row = await tx.fetch_one(

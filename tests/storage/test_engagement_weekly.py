@@ -172,6 +172,9 @@ async def test_scenario_16_results_and_badges_are_exact_however_often_they_are_s
             tx, GUILD, week.id, {"star": star, "motivator": Win("motivator", UserId(2), 5)}, now=NOW
         )
         await storage.replace(tx, OTHER, other.id, {"star": star}, now=NOW)
+    async with pool.transaction("test") as tx:
+        assert await storage.is_computed(tx, GUILD, PERIOD)
+        assert not await storage.is_computed(tx, GUILD, PERIOD.following)
     for _ in range(2):
         async with pool.transaction("test") as tx:
             again = await storage.week(tx, GUILD, PERIOD)

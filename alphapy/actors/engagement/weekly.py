@@ -12,7 +12,7 @@ is asked a few times; a process that dies meanwhile leaves the higher number.
 from __future__ import annotations
 
 from collections import OrderedDict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
@@ -43,7 +43,6 @@ from alphapy.storage.engagement_rows import WeeklyRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from alphapy.actors.engagement.part import Post, Row
     from alphapy.actors.feature import GatewayEvent
@@ -74,6 +73,14 @@ class Reactions(Protocol):
         ...
 
 
+@attrs.frozen
+class State:
+    """What is known after the load: whether anything is indexed, and the end of a week that is computed."""
+
+    has_rows: bool
+    computed: datetime | None
+
+
 class Weekly(Part):
     """The weekly awards of one guild; see the module."""
 
@@ -99,11 +106,17 @@ class Weekly(Part):
 
     @override
     async def read(self, tx: Transaction) -> object:
-        return await storage.has_rows(tx, self._host.guild_id)
+        period = completed(self._host.clock.now())
+        is_computed = await storage.is_computed(tx, self._host.guild_id, period)
+        return State(
+            has_rows=await storage.has_rows(tx, self._host.guild_id),
+            computed=period.end if is_computed else None,
+        )
 
     @override
     def adopt(self, state: object) -> None:
-        self._has_rows = bool(state)
+        assert isinstance(state, State), "what read returned"  # noqa: S101
+        self._has_rows, self._computed = state.has_rows, state.computed
 
     @override
     def forget(self, user_id: UserId) -> None:

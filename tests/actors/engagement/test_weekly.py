@@ -374,6 +374,22 @@ async def test_an_edit_that_is_refused_is_left_until_the_next_computation(pool: 
         assert len(house.discord.edits) == 1
 
 
+async def test_a_process_that_dies_before_the_post_posts_once_in_its_next_life(pool: Pool) -> None:
+    house = WeeklyHouse(pool)
+    house.discord.held = ["post"]
+    async with house.open() as door:
+        door.post(1, 30)
+        await door.compute()
+    assert house.discord.posts == []
+    again = WeeklyHouse(pool)
+    async with again.open("another") as door:
+        door.wake()
+        await wait_until(lambda: len(again.discord.posts) == 1)
+        await door.settled()
+        assert (await door.compute()).outcome is WeekOutcome.UNCHANGED
+    assert len(again.discord.posts) == 1
+
+
 # -- roles
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alphapy.actors.engagement.part import NOT_MINE
-from alphapy.actors.engagement.weekly import BOTS, MOST_FAILURES, RECOUNT_AFTER, Weekly, due, part
+from alphapy.actors.engagement.weekly import BOTS, MOST_FAILURES, RECOUNT_AFTER, State, Weekly, due, part
 from alphapy.actors.engagement.weekly_computing import badge_roles
 from alphapy.actors.engagement.weekly_messages import ComputeDue, Recount, Recounted
 from alphapy.actors.feature import GatewayEvent
@@ -39,7 +39,7 @@ REACTION = partial(MessageReactionAdd, channel_id=CHANNEL, message_id=MESSAGE, e
 def weekly(host: FakeHost, *, settle: float = 5.0, has_rows: bool = True) -> tuple[Weekly, FakeDiscord]:
     discord = FakeDiscord()
     found = Weekly(host, discord, settle=settle)
-    found.adopt(has_rows)
+    found.adopt(State(has_rows, None))
     return found, discord
 
 
@@ -100,7 +100,7 @@ async def test_where_nothing_is_indexed_no_event_costs_a_transaction() -> None:
     found, _ = weekly(host, has_rows=False)
     assert await found.on_event(told(MessageDelete(id=MESSAGE, channel_id=CHANNEL))) is None
     assert await found.on_event(told(REACTION(user_id=UserId(5)))) is None
-    found.adopt(True)
+    found.adopt(State(True, None))
     assert await found.on_event(told(MessageDelete(id=MESSAGE, channel_id=CHANNEL))) is not None
     assert await found.on_event(told(REACTION(user_id=UserId(5)))) is not None
     assert await found.on_event(told(ChannelDelete(id=CHANNEL, type=0))) is None
