@@ -319,7 +319,9 @@ class Progress:
         async with self._writing:
             batch, self._noted = self._noted, {}
             self._count = self._rows = 0
-            self._something, self._much = trio.Event(), trio.Event()
+            # Those that are not set stay: the writer may be waiting for them.
+            self._something = trio.Event() if self._something.is_set() else self._something
+            self._much = trio.Event() if self._much.is_set() else self._much
             kept = self._in_flight = batch
             try:
                 ready = {address: noted for address, noted in batch.items() if self.may_pass(address)}

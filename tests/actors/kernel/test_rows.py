@@ -254,3 +254,17 @@ async def test_too_many_rows_hold_the_actors_up() -> None:
         mine.check()
     assert await progress.write()
     mine.check()
+
+
+async def test_a_write_of_nothing_does_not_silence_the_writer(autojump_clock: MockClock) -> None:
+    store = Store()
+    progress = await started(store)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(progress.run)
+        await trio.testing.wait_all_tasks_blocked()
+        assert await progress.write()
+        mine = ActorProgress(progress, ONE)
+        mine.passed(told(progress, ONE, 1), [Total(7, 1)])
+        await mine.flushed()
+        assert store.totals() == {7: 1}
+        nursery.cancel_scope.cancel()
