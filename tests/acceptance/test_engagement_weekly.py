@@ -59,6 +59,10 @@ async def test_scenarios_16_17_and_20_the_week_is_announced_and_computed_again(t
     await town.configure("toggle", feature="weekly_enabled", enabled=True)
     assert "*Manage Server*" in described(await town.run("alan", "/weekly compute"))
 
+    nobody = await town.run("ada", "/weekly compute")
+    assert "0 awards were given. There were no candidates" in described(nobody)
+    assert nobody["attachments"] == []
+
     role = town.role("Star of the week")
     world = town.stage.demo.world
     world.members.set_role(ada.id, town.guild_id, margaret.id, role, has=True)

@@ -25,7 +25,7 @@ from tests.actors.engagement.weekly_house import (
     refusal,
 )
 from tests.support.actors import ask
-from tests.support.engagement import ADDRESS, CHANNEL
+from tests.support.engagement import ADDRESS
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -180,7 +180,8 @@ async def test_scenario_14_the_week_is_announced_once_when_it_is_over(pool: Pool
         await wait_until(lambda: len(house.discord.posts) == 1)
         await door.settled()
         door.wake()
-        where = await ask(door.registry, ADDRESS, WhereAnnounced(1))
+        ((week_id,),) = await house.rows("SELECT id FROM engagement_weekly_awards")
+        where = await ask(door.registry, ADDRESS, WhereAnnounced(week_id))
     ((channel_id, body),) = house.discord.posts
     embed = body["embeds"][0]
     assert channel_id == AWARDS
@@ -196,13 +197,13 @@ async def test_scenario_14_the_week_is_announced_once_when_it_is_over(pool: Pool
     assert embed["image"]["url"] == "attachment://weekly-awards-2026-07-20.png"
     assert "📣 Motivator: 2 messages" in body["attachments"][0]["description"]
     assert body["allowed_mentions"]["parse"] == []
-    ((week_id, start, end, computed, place),) = await house.rows(
-        "SELECT id, week_start::text, week_end::text, computed_at, announce_message_id "
+    ((start, end, computed, place),) = await house.rows(
+        "SELECT week_start::text, week_end::text, computed_at, announce_message_id "
         "FROM engagement_weekly_awards"
     )
     assert (start, end, computed) == ("2026-07-13", "2026-07-20", house.clock.now())
     assert house.discord.nonces == {f"wk-{week_id}": place}
-    assert where == (Place(ChannelId(AWARDS), place) if week_id == 1 else None)
+    assert where == Place(ChannelId(AWARDS), place)
     assert await house.rows(RESULTS) == [
         ("motivator", 31, 2, None),
         ("sharpshooter", 30, 1, None),
@@ -434,6 +435,23 @@ async def test_a_winner_that_changes_while_roles_are_moved_has_them_in_the_end(p
         await door.settled()
 
 
+async def test_a_role_that_is_refused_is_not_tried_again_by_itself(pool: Pool) -> None:
+    house = WeeklyHouse(pool, weekly_award_configs=[STAR])
+    house.discord.roles = {2: set()}
+    house.discord.refuses = {50: refusal(DiscordErrorKind.FORBIDDEN)}
+    async with house.open() as door:
+        image = door.post(1, 2, **IMAGE)
+        door.react(image.id, 99)
+        await door.compute()
+        await door.settled()
+        assert house.discord.role_calls == [("PUT", 2, 50)]
+        house.discord.refuses.clear()
+        await door.compute()
+        await door.settled()
+        assert house.discord.roles == {2: {50}}
+    assert len(house.discord.posts) == 1
+
+
 # -- when
 
 
@@ -491,4 +509,3 @@ async def test_nothing_happens_while_it_is_off_or_the_guild_is_not_known(pool: P
 async def test_where_a_week_that_is_not_there_was_announced(pool: Pool) -> None:
     async with WeeklyHouse(pool).open() as door:
         assert await ask(door.registry, ADDRESS, WhereAnnounced(99)) is None
-        assert CHANNEL != AWARDS

@@ -134,6 +134,8 @@ class FakeDiscord(Roster, Members, Hands, Reactions):
     @override
     async def give_role(self, guild_id: GuildId, user_id: UserId, role_id: RoleId, *, reason: str) -> None:
         self.role_calls.append(("PUT", user_id, role_id))
+        if role_id in self.refuses:
+            raise self.refuses[role_id]
         self.roles[user_id].add(role_id)
 
     @override
