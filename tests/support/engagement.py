@@ -26,6 +26,7 @@ from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.actors.settings.snapshot import SettingsReader, SettingsSnapshot, SettingsUnavailable
 from alphapy.gateway.events import MessageCreate, decode
 from alphapy.gateway.guilds import GuildCache
+from alphapy.pure.backoff import Backoff
 from alphapy.pure.ids import GuildId, UserId, snowflake_at
 from tests.support.actors import running
 from tests.support.clock import FakeClock
@@ -101,7 +102,10 @@ def message(
 
 
 class EngagementHouse:
-    """What the actor of one guild is made of; ``parts`` are those that it has."""
+    """What the actor of one guild is made of; ``parts`` are those that it has.
+
+    ``through``: a pool that fails, to be used by the actor and the progress.
+    """
 
     def __init__(
         self,
@@ -109,34 +113,39 @@ class EngagementHouse:
         parts: Sequence[Callable[[Host], Part]],
         *,
         verbs: Mapping[str, Verb] | None = None,
-        progress_pool: Any = None,
+        through: Any = None,
         **settings: Any,
     ) -> None:
         self.pool = pool
         self.clock = FakeClock(datetime(2026, 7, 20, 12, 30, tzinfo=UTC))
         self.settings = GivenSettings(EVERYTHING | settings)
         self.guilds = GuildCache(ME)
-        self.progress = Progress(StoredProgress(progress_pool or pool), random.Random(1))
+        self.progress = Progress(StoredProgress(through or pool), random.Random(1))
         self.told: list[object] = []
         """What operators are told."""
         self.kit = JournalKit(
-            pool=pool,
+            pool=through or pool,
             progress=self.progress,
             verbs=verbs or {},
             clock=self.clock,
             rng=random.Random(1),
             waypoints=Unwatched(),
         )
-        self._parts = parts
+        self.parts = parts
 
     @asynccontextmanager
-    async def running(self, session: str = "session", *, writes: bool = True) -> AsyncIterator[Registry]:
+    async def running(
+        self, session: str = "session", *, mark: int = 0, writes: bool = True
+    ) -> AsyncIterator[Registry]:
         """The actors, and the writer of what is noted unless the test writes itself."""
-        await self.progress.begin(0, session)
-        with_these = Collaborators(
-            kit=self.kit, settings=self.settings, guilds=self.guilds, parts=self._parts
+        await self.progress.begin(0, session, mark=mark)
+        with_these = Collaborators(kit=self.kit, settings=self.settings, guilds=self.guilds, parts=self.parts)
+        engagement = ChildSpec(
+            factory=lambda context: GuildEngagement(context, with_these),
+            restarts=1000,
+            backoff=Backoff(initial=0.01, ceiling=0.01),
+            outage=Backoff(initial=0.01, ceiling=0.05),
         )
-        engagement = ChildSpec(factory=lambda context: GuildEngagement(context, with_these))
         events = ChildSpec(factory=lambda context: Listener(context, self.told))
         async with trio.open_nursery() as nursery:
             if writes:
@@ -147,10 +156,17 @@ class EngagementHouse:
             nursery.cancel_scope.cancel()
 
     def tell(
-        self, registry: Registry, event: Event, seq: int, *, name: str = "MESSAGE_CREATE", **more: Any
+        self,
+        registry: Registry,
+        event: Event,
+        seq: int,
+        *,
+        name: str = "MESSAGE_CREATE",
+        session: str = "session",
+        **more: Any,
     ) -> GatewayEvent:
         """Tell the actor of an event of the log; ``seq`` 0 for one that was read back."""
-        told = GatewayEvent(name, event, 0, "session" if seq else "", seq, **more)
+        told = GatewayEvent(name, event, 0, session if seq else "", seq, **more)
         if seq:
             self.progress.hand_on(told, [ADDRESS])
         registry.tell(ADDRESS, told)
