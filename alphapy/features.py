@@ -10,6 +10,7 @@ from alphapy.actors.automod import manifest as automod
 from alphapy.actors.clean import manifest as clean
 from alphapy.actors.command_sync import manifest as command_sync
 from alphapy.actors.custom_commands import manifest as custom_commands
+from alphapy.actors.engagement import manifest as engagement
 from alphapy.actors.feature import Catalogue
 from alphapy.actors.invites import manifest as invites
 from alphapy.actors.lot_quiz import manifest as lot_quiz
@@ -41,6 +42,7 @@ BUILDERS = (
     posting.build,
     lot_quiz.build,
     onboarding_records.build,
+    engagement.build,
 )
 """One for each feature. An actor may tell, to its very end, those of the features before its own."""
 

@@ -13,8 +13,12 @@ from alphapy.actors.aside import SetAside
 from alphapy.actors.backfill.backfill import Backfill
 from alphapy.actors.dead_letters.desk import DeadLetterDesk
 from alphapy.actors.dead_letters.store import StoredDeadLetters
+from alphapy.actors.drawing import Drawing
+from alphapy.actors.effects.announcements import announcement_verbs
+from alphapy.actors.effects.members import member_verbs
 from alphapy.actors.effects.messages import Sweep
 from alphapy.actors.effects.moderation import moderation_verbs
+from alphapy.actors.effects.roles import role_verbs
 from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
 from alphapy.actors.effects.sweeper import Sweeper
 from alphapy.actors.effects.verbs import verbs
@@ -48,6 +52,7 @@ from alphapy.gateway.opcodes import ALPHAPY_INTENTS
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.client import RestClient
 from alphapy.gateway.rest.invites import InviteCalls
+from alphapy.gateway.rest.members import MemberCalls
 from alphapy.gateway.rest.moderation import ModerationCalls
 from alphapy.gateway.shards import ShardPlan, Shards
 from alphapy.logging_setup import secrets_of
@@ -109,6 +114,8 @@ class Service:
         self._model = wings.model
         self.rng = wings.rng
         self.calls = DiscordCalls(wings.rest)
+        self.members = MemberCalls(wings.rest)
+        self.drawing = Drawing()
         self.guilds = GuildCache()
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.outside = wings.outside
@@ -134,17 +141,7 @@ class Service:
             self.registry,
             is_away=lambda: not wings.pool.is_available,
         )
-        self.backfill = Backfill(
-            history=self.calls,
-            bus=self.registry,
-            budget=self.budget,
-            settings=self.settings,
-            guilds=self.guilds,
-            progress=self.progress,
-            clock=wings.clock,
-            rng=wings.rng,
-            waypoints=wings.waypoints,
-        )
+        self.backfill = self._new_backfill(wings)
         self.sessions = SessionKeeper(wings.pool, self.guilds, self.progress, self.backfill, wings.waypoints)
         self.info = ServiceInfo(version=VERSION, codename=CODENAME, started_at=wings.clock.now())
         self.mask = Mask(secrets_of(config))
@@ -155,11 +152,30 @@ class Service:
         self._build()
         self.web = build_app(self._sources())
 
+    def _new_backfill(self, wings: Wings) -> Backfill:
+        """Who reads back what was missed."""
+        return Backfill(
+            history=self.calls,
+            bus=self.registry,
+            budget=self.budget,
+            settings=self.settings,
+            guilds=self.guilds,
+            progress=self.progress,
+            clock=wings.clock,
+            rng=wings.rng,
+            waypoints=wings.waypoints,
+        )
+
     def _verbs(self, wings: Wings) -> Mapping[str, Verb]:
         """Everything that can be done at Discord as an effect."""
         return {
             **verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
             **moderation_verbs(ModerationCalls(wings.rest), self.calls, lambda: self.guilds.me),
+            **member_verbs(self.members),
+            **announcement_verbs(
+                self.calls, lambda: self.guilds.me, self._can_read, wings.clock, self.drawing
+            ),
+            **role_verbs(self.members, self.calls, ModerationCalls(wings.rest)),
         }
 
     def _build(self) -> None:
@@ -240,6 +256,8 @@ class Service:
             calls=self.calls,
             moderation=ModerationCalls(self.rest),
             invites=InviteCalls(self.rest),
+            members=self.members,
+            drawing=self.drawing,
             settings=self.settings,
             running=self.registry,
             guilds=self.guilds,

@@ -20,7 +20,8 @@ import trio
 if TYPE_CHECKING:
     from alphapy.actors.kernel.address import Address
     from alphapy.actors.kernel.health import ActorHealth
-    from alphapy.actors.kernel.progress import Placed, Progress
+    from alphapy.actors.kernel.noted import Placed
+    from alphapy.actors.kernel.progress import Progress
 
 log = logging.getLogger("alphapy.actors.aside")
 

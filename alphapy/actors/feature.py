@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 import httpx
 
+from alphapy.actors.drawing import Drawing
 from alphapy.actors.journal import JournalKit
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Bus
@@ -29,6 +30,7 @@ from alphapy.gateway.events import Event, MessageCreate
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.rest.calls import DiscordCalls
 from alphapy.gateway.rest.invites import InviteCalls
+from alphapy.gateway.rest.members import MemberCalls
 from alphapy.gateway.rest.moderation import ModerationCalls
 from alphapy.pure.clock import Clock
 from alphapy.pure.masking import Mask
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from alphapy.actors.kernel.registry import RestartReport
+    from alphapy.actors.settings.snapshot import SettingsSnapshot
     from alphapy.pure.ids import ApplicationId, GuildId
 
 
@@ -128,6 +131,8 @@ class Feature:
     name: str
     category: Category
     scope: str | None = None
+    flags: tuple[str, ...] = ()
+    """Keys of the scope of which one must be on, too; none: ``enabled`` alone switches the events."""
     commands: tuple[Command | Group, ...] = ()
     components: tuple[ComponentRoute, ...] = ()
     modals: tuple[ModalRoute, ...] = ()
@@ -137,6 +142,15 @@ class Feature:
     """Settings scopes whose changes are told to the guild's running actor of this feature."""
     first_messages: tuple[tuple[Address, object], ...] = ()
     """What is told, and to whom, once when the service starts: an actor begins with its first message."""
+
+    def listens_in(self, settings: SettingsSnapshot) -> bool:
+        """Whether the feature is told of a guild's events."""
+        scope = self.scope
+        if scope is None:
+            return True
+        return settings.enabled(scope) and (
+            not self.flags or any(settings.value(scope, flag) for flag in self.flags)
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -193,6 +207,8 @@ class Wiring:
     calls: DiscordCalls
     moderation: ModerationCalls
     invites: InviteCalls
+    members: MemberCalls
+    drawing: Drawing
     settings: SettingsBoard
     running: Running
     guilds: GuildCache

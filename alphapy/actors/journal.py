@@ -5,6 +5,10 @@ ends with one of two calls: :meth:`Journal.passed` where nothing is to be stored
 something is. It changes its memory after that call and waits for nothing more, so that a batch is done as a
 whole or not at all.
 
+Where events only change figures, they are passed with the rows that hold them. Those are written with the
+progress, a moment later and together with the rows of all other guilds; whatever else the journal does waits
+for them first, so that transactions, and the next incarnation, find in the database what memory said.
+
 When it fails: the transaction is rolled back, nothing is acknowledged, and the kernel gives the batch again.
 A connection that is lost during COMMIT leaves no doubt: the repeated transaction finds the progress there.
 """
@@ -20,7 +24,8 @@ import attrs
 from alphapy.actors.effects.messages import EffectClosed, EffectLeft, PickUp
 from alphapy.actors.effects.outbox import Outbox
 from alphapy.actors.effects.verbs import Verb
-from alphapy.actors.kernel.progress import ActorProgress, Progress
+from alphapy.actors.kernel.actor_progress import ActorProgress
+from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.kernel.waypoints import Waypoint, Waypoints
 from alphapy.pure.clock import Clock
 from alphapy.storage import deadletters
@@ -29,14 +34,16 @@ from alphapy.storage import sessions as session_storage
 from alphapy.storage.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 
     from alphapy.actors.kernel.actor import Context
-    from alphapy.actors.kernel.progress import Told
+    from alphapy.actors.kernel.noted import Told
     from alphapy.storage.effects import Draft, Effect
+    from alphapy.storage.rows import StoredRow
     from alphapy.storage.transaction import Transaction
 
     E = TypeVar("E", bound=Told)
+    R = TypeVar("R", bound=StoredRow)
 
 T = TypeVar("T")
 
@@ -78,12 +85,16 @@ class Journal:
         self._outbox = Outbox(context, kit, on_done, on_undone)
 
     async def load(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """At the actor's load: read its state, its progress and its pending effects in one transaction."""
+        """At the actor's load: read its state, its progress and its pending effects in one transaction.
+
+        Raises what the pool raises, and Unavailable while rows of an earlier incarnation cannot be written.
+        """
 
         async def read(tx: Transaction) -> tuple[T, session_storage.ProgressRow | None, list[Effect]]:
             progress = await session_storage.progress(tx, self._guild_id, self._feature)
             return await work(tx), progress, await self._outbox.read(tx)
 
+        await self._progress.flushed()
         state, found, effects = await self._kit.pool.run(self._feature, read, idempotent=True)
         if found is None:
             self._progress.restore(None)
@@ -96,10 +107,26 @@ class Journal:
         """The events that were not dealt with before; a replayed one is acknowledged and left out."""
         return self._progress.fresh(events)
 
-    def passed(self, events: Sequence[Told]) -> None:
-        """These fresh events ask for nothing. Raises Unavailable while a dead letter waits to be stored."""
+    def check(self) -> None:
+        """Raise Unavailable while nothing can be passed: a dead letter, or too much, waits to be stored.
+
+        For an actor that counts in memory before it passes what it has counted.
+        """
         self._progress.check()
-        self._progress.passed(events)
+
+    def passed(self, events: Sequence[Told], rows: Sequence[StoredRow] = ()) -> None:
+        """These fresh events ask for nothing but these rows. Raises Unavailable as :meth:`check` does."""
+        self._progress.check()
+        self._progress.passed(events, rows)
+
+    async def flushed(self) -> None:
+        """Wait until every row is in the database; raises Unavailable where that takes long."""
+        await self._progress.flushed()
+
+    def waiting(self, kind: type[R], key: Hashable) -> R | None:
+        """The row of this kind and key that is on its way to the database; None where there is none."""
+        row = self._progress.waiting(kind, key)
+        return row if isinstance(row, kind) else None
 
     async def commit(
         self,
@@ -111,9 +138,11 @@ class Journal:
 
         ``also`` may return further effects, for which it had to read something in the transaction.
 
-        Raises what the pool raises, and Unavailable while a dead letter waits to be stored.
+        Rows that wait are written before. Raises what the pool raises, and Unavailable while a dead letter or
+        a row waits to be stored.
         """
         self._progress.check()
+        await self._progress.flushed()
         last = ActorProgress.last(events)
         newest = max((event.key for event in events), default=0)
         row = session_storage.ProgressRow(

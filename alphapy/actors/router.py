@@ -258,7 +258,7 @@ class Router:
         snapshot = self._settings.snapshot(guild_id)
         refused = False
         for feature, subscription in wanted:
-            if feature.scope is not None and not snapshot.enabled(feature.scope):
+            if not feature.listens_in(snapshot):
                 continue
             if not self._is_wanted(feature, subscription, event):
                 continue

@@ -16,29 +16,34 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 import psycopg
 import trio
 from typing_extensions import override
 
-from alphapy.actors.kernel.progress import Place, ProgressStore, Standing
+from alphapy.actors.kernel.noted import Place, Standing
+from alphapy.actors.kernel.progress import ProgressStore
 from alphapy.actors.kernel.waypoints import Unwatched, Waypoint, Waypoints
 from alphapy.gateway.session import GatewaySession
 from alphapy.pure.ids import GuildId, UserId
+from alphapy.pure.seen import Seen
 from alphapy.storage import sessions as storage
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
+from alphapy.storage.rows import write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
     from alphapy.actors.backfill.backfill import Backfill
-    from alphapy.actors.kernel.progress import Placed, Progress
+    from alphapy.actors.kernel.noted import Placed
+    from alphapy.actors.kernel.progress import Progress
     from alphapy.gateway.events import Ready
     from alphapy.gateway.guilds import GuildCache
     from alphapy.pure.ids import ApplicationId
     from alphapy.storage.pool import Pool
+    from alphapy.storage.rows import StoredRow
     from alphapy.storage.transaction import Transaction
 
 T = TypeVar("T")
@@ -65,10 +70,10 @@ HOLDER = "guilds"
 
 
 class StoredProgress(ProgressStore):
-    """The table ``event_progress``.
+    """The table ``event_progress``, and the rows that go with it (:class:`alphapy.storage.rows.StoredRow`).
 
-    A row that somebody locks, or that the database refuses, holds up no other: the batch is halved until it
-    is alone.
+    A row that somebody locks, or that the database refuses, holds up no other actor: the batch is halved
+    until its actor is alone.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -98,13 +103,17 @@ class StoredProgress(ProgressStore):
                 )
                 for standing in standings
                 if (guild_id := standing.address.guild_id) is not None
+                and (standing.seq or standing.seen != Seen())
             ),
             key=lambda row: (row.guild_id, row.feature),
         )
 
+        made = [row for standing in standings for row in cast("tuple[StoredRow, ...]", standing.rows)]
+
         async def write(tx: Transaction) -> None:
             await tx.execute(f"SET LOCAL lock_timeout = '{LOCKED_WITHIN}ms'")
             await storage.advance_many(tx, rows)
+            await write_rows(tx, made)
 
         await self._pool.run("progress", write, idempotent=True)
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from alphapy.actors.kernel.progress import Place
+from alphapy.actors.kernel.noted import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from alphapy.actors.kernel.progress import Placed, Progress
+    from alphapy.actors.kernel.noted import Placed
+    from alphapy.actors.kernel.progress import Progress
 
 HELD_AT_MOST: Final = 60.0
 """Seconds that an interaction may hold the mark."""

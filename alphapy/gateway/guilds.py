@@ -71,6 +71,7 @@ class CachedGuild(msgspec.Struct, kw_only=True, gc=False):
     owner_id: UserRef | None = None
     icon: str | None = None
     member_count: int | None = None
+    system_channel_id: ChannelRef | None = None
     available: bool = True
     joined_at: datetime | None = None
     roles: dict[RoleRef, Role] = {}
@@ -245,6 +246,7 @@ class GuildCache:
             owner_id=event.owner_id,
             icon=event.icon,
             member_count=event.member_count,
+            system_channel_id=event.system_channel_id,
             joined_at=event.joined_at,
             roles={role.id: role for role in event.roles},
             channels={channel.id: channel for channel in event.channels},
@@ -263,6 +265,7 @@ class GuildCache:
             return _NOTHING
         guild.name, guild.owner_id, guild.icon = event.name, event.owner_id, event.icon
         guild.has_vanity = event.has_vanity
+        guild.system_channel_id = event.system_channel_id
         if event.roles:
             guild.roles = {role.id: role for role in event.roles}
         return Change(ChangeKind.UPDATED, (event.id,))

@@ -53,6 +53,8 @@ class Bounds:
     trimmed: bool = False
     blank_clears: bool = False
     """Whether a text of white space alone clears the override."""
+    takes_json: bool = False
+    """Whether a text may be given as a JSON list or object, too, of which it then is the text."""
 
 
 class Unfit(Exception):
@@ -140,7 +142,14 @@ def _write_float(bounds: Bounds, value: object) -> float:
     return number
 
 
+def json_text(value: object) -> object:
+    """The text of a JSON list or object; anything else as it is."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
 def _write_str(bounds: Bounds, value: object) -> str | None:
+    if bounds.takes_json:
+        value = json_text(_write_json(bounds, value))
     if not isinstance(value, str):
         raise Unfit("text")
     text = well_formed(value)

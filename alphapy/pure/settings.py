@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 from typing_extensions import override
 
-from alphapy.pure.setting_types import READERS, WRITERS, Bounds, SettingType, Unfit, Unreadable
+from alphapy.pure.setting_types import READERS, WRITERS, Bounds, SettingType, Unfit, Unreadable, json_text
 
 RAW_SCOPE = "fyi"
 """The only scope that may hold keys without a definition."""
@@ -110,15 +110,38 @@ class SettingDef(Bounds):
         try:
             if stored is UNDECODABLE:
                 raise Unreadable
-            return READERS[self.type](stored)
+            return READERS[self.type](json_text(stored) if self.takes_json else stored)
         except Unreadable:
             raise UndecodableSetting(self.scope, self.key) from None
 
 
-class SettingsRegistry:
-    """Every setting there is, frozen when it is built. Raises ValueError when a key is registered twice."""
+@attrs.frozen(kw_only=True)
+class SettingFamily:
+    """Settings whose names a guild chooses itself: ``pattern.key`` followed by a name.
 
-    def __init__(self, definitions: Iterable[SettingDef]) -> None:
+    ``pattern`` is what else is true of each of them; a guild may store at most ``most`` of them.
+    """
+
+    pattern: SettingDef
+    is_name: Callable[[str], bool]
+    most: int
+
+    def find(self, scope: str, key: str) -> SettingDef | None:
+        """The definition of a key of this family, or None."""
+        prefix = self.pattern.key
+        if scope != self.pattern.scope or not key.startswith(prefix) or not self.is_name(key[len(prefix) :]):
+            return None
+        return attrs.evolve(self.pattern, key=key)
+
+
+class SettingsRegistry:
+    """Every setting there is, frozen when it is built. Raises ValueError when a key is registered twice.
+
+    A key that is registered is of no family.
+    """
+
+    def __init__(self, definitions: Iterable[SettingDef], families: Iterable[SettingFamily] = ()) -> None:
+        self._families = tuple(families)
         self._definitions: dict[tuple[str, str], SettingDef] = {}
         for definition in definitions:
             address = (definition.scope, definition.key)
@@ -128,17 +151,43 @@ class SettingsRegistry:
 
     def definition(self, scope: str, key: str) -> SettingDef:
         """The definition of a key; raises UnknownSetting."""
-        try:
-            return self._definitions[scope, key]
-        except KeyError:
-            raise UnknownSetting(scope, key) from None
+        found = self.find(scope, key)
+        if found is None:
+            raise UnknownSetting(scope, key)
+        return found
 
     def find(self, scope: str, key: str) -> SettingDef | None:
         """The definition of a key, or None."""
-        return self._definitions.get((scope, key))
+        found = self._definitions.get((scope, key))
+        if found is None:
+            found = next((of for family in self._families if (of := family.find(scope, key))), None)
+        return found
+
+    def chosen(self, scope: str, overrides: Mapping[tuple[str, str], Any]) -> tuple[SettingDef, ...]:
+        """The settings of families of a scope that are among these overrides, by key."""
+        return tuple(
+            definition
+            for found_scope, key in sorted(overrides)
+            if found_scope == scope
+            and (found_scope, key) not in self._definitions
+            and (definition := self.find(scope, key)) is not None
+        )
+
+    def surplus(self, definition: SettingDef, overrides: Mapping[tuple[str, str], Any]) -> str | None:
+        """What a setting must be where storing one more of its family would be one too many; else None."""
+        address = (definition.scope, definition.key)
+        if address in self._definitions or address in overrides:
+            return None
+        for family in self._families:
+            if family.find(*address) is not None:
+                stored = sum(
+                    family.find(d.scope, d.key) is not None for d in self.chosen(address[0], overrides)
+                )
+                return None if stored < family.most else f"one of at most {family.most} such settings"
+        return None
 
     def scope(self, scope: str) -> tuple[SettingDef, ...]:
-        """The definitions of a scope: ``enabled`` first, the rest by key."""
+        """The definitions of a scope: ``enabled`` first, the rest by key. Those of families are left out."""
         found = [d for d in self._definitions.values() if d.scope == scope]
         return tuple(sorted(found, key=lambda d: (d.key != "enabled", d.key)))
 
@@ -158,7 +207,7 @@ class SettingsRegistry:
         undecodable: list[str] = []
         unknown = 0
         for scope, key, stored in rows:
-            definition = self._definitions.get((scope, key))
+            definition = self.find(scope, key)
             if definition is None:
                 unknown += scope != RAW_SCOPE
             elif stored is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from psycopg.types.json import Jsonb
 
-from alphapy.pure.ids import GuildId, deterministic_nonce
+from alphapy.pure.ids import NONCE_LENGTH, GuildId, deterministic_nonce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,10 +48,12 @@ class Draft:
     event_key: str
     payload: Mapping[str, Any]
     deadline_at: datetime
+    own_nonce: str = attrs.field(default="", validator=attrs.validators.max_len(NONCE_LENGTH))
+    """The nonce of its send where a specification says which; empty: one of its own making."""
 
     def nonce(self, guild_id: GuildId, feature: str) -> str:
         """The nonce of its send, always the same."""
-        return deterministic_nonce("effect", guild_id, feature, self.event_key)
+        return self.own_nonce or deterministic_nonce("effect", guild_id, feature, self.event_key)
 
 
 @attrs.frozen(kw_only=True)

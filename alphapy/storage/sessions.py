@@ -232,6 +232,8 @@ async def advance(tx: Transaction, row: ProgressRow, *, newest: int = 0) -> bool
 
 async def advance_many(tx: Transaction, rows: Sequence[ProgressRow]) -> None:
     """Move the progress of several on, at most one row for each; none goes back."""
+    if not rows:
+        return
     await tx.execute(
         f"""
         INSERT INTO event_progress AS p

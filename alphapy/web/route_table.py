@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alphapy.web import docs, health, letters, metrics, observability, tree
-from alphapy.web.routes import automod, custom_commands, discord_meta, logs, settings, top_commands, webhooks
+from alphapy.web.routes import (
+    automod,
+    custom_commands,
+    discord_meta,
+    engagement,
+    logs,
+    settings,
+    top_commands,
+    webhooks,
+)
 from alphapy.web.routes import metrics as dashboard_metrics
 
 if TYPE_CHECKING:
@@ -36,6 +45,7 @@ def declared_routes(
         *settings.routes(sources),
         *automod.routes(sources),
         *custom_commands.routes(sources),
+        *engagement.routes(sources),
         *discord_meta.routes(sources),
         *logs.routes(sources),
         *top_commands.routes(sources, doorkeeper),

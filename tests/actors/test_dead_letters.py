@@ -18,10 +18,11 @@ from alphapy.actors.dead_letters.messages import Replay
 from alphapy.actors.dead_letters.store import StoredDeadLetters
 from alphapy.actors.feature import GatewayEvent
 from alphapy.actors.kernel.actor import Actor, Context
+from alphapy.actors.kernel.actor_progress import ActorProgress
 from alphapy.actors.kernel.address import Address, Lane
 from alphapy.actors.kernel.budget import Budget
 from alphapy.actors.kernel.deadletters import DeadLetter, DeadLetters
-from alphapy.actors.kernel.progress import ActorProgress, Progress
+from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.kernel.registry import Registry
 from alphapy.actors.kernel.supervision import ChildSpec
 from alphapy.actors.sessions import StoredProgress

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import trio
 
-    from alphapy.actors.kernel.progress import Standing
+    from alphapy.actors.kernel.noted import Standing
     from alphapy.gateway.events import Event, Ready
 
 GUILD = GuildId(100)

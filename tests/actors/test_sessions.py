@@ -10,7 +10,8 @@ import pytest
 import trio
 
 from alphapy.actors import sessions as keeping
-from alphapy.actors.kernel.progress import Place, Progress
+from alphapy.actors.kernel.noted import Place
+from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.sessions import HOLDER, SessionKeeper, StoredProgress
 from alphapy.gateway.events import Ready, decode
 from alphapy.gateway.guilds import GuildCache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from alphapy.actors.kernel.address import Address
-from alphapy.actors.kernel.progress import Standing
+from alphapy.actors.kernel.noted import Standing
 from alphapy.actors.sessions import StoredProgress
 from alphapy.pure.ids import GuildId
 from alphapy.storage import sessions

@@ -15,6 +15,7 @@ from alphapy.pure.settings import (
     UNDECODABLE,
     InvalidSetting,
     SettingDef,
+    SettingFamily,
     SettingsRegistry,
     UndecodableSetting,
     UnknownSetting,
@@ -304,3 +305,56 @@ def test_a_blank_template_clears(key: str) -> None:
     assert template.canonical(" {member} ") == " {member} "
     with pytest.raises(InvalidSetting):
         template.canonical("x" * 1901)
+
+
+ROLES = SettingFamily(
+    pattern=SettingDef(scope="game", key="role_", type=SettingType.ROLE, default=None, meaning="a role"),
+    is_name=str.isalpha,
+    most=2,
+)
+
+
+def test_a_family_has_settings_whose_names_a_guild_chooses() -> None:
+    fixed = SettingDef(scope="game", key="role_fixed", type=SettingType.ROLE, default=None, meaning="x")
+    registry = SettingsRegistry((fixed,), families=(ROLES,))
+    found = registry.definition("game", "role_mine")
+    assert (found.key, found.canonical(5)) == ("role_mine", 5)
+    assert registry.definition("game", "role_fixed") is fixed
+    for scope, key in (("game", "role_"), ("game", "role_5"), ("other", "role_mine"), ("game", "mine")):
+        assert registry.find(scope, key) is None
+    with pytest.raises(UnknownSetting):
+        registry.definition("game", "role_5")
+    overrides, undecodable, unknown = registry.read_rows(
+        [("game", "role_a", 1), ("game", "role_5", 2), ("game", "role_b", "no id"), ("game", "role_fixed", 3)]
+    )
+    assert dict(overrides) == {("game", "role_a"): 1, ("game", "role_fixed"): 3}
+    assert (undecodable, unknown) == (("game.role_b",), 1)
+    assert [definition.key for definition in registry.chosen("game", overrides)] == ["role_a"]
+    assert registry.scope("game") == (fixed,)
+
+
+def test_a_family_is_bounded_in_each_guild() -> None:
+    fixed = SettingDef(scope="game", key="role_fixed", type=SettingType.ROLE, default=None, meaning="x")
+    registry = SettingsRegistry((fixed,), families=(ROLES,))
+    full = {("game", "role_a"): 1, ("game", "role_b"): 2, ("game", "role_fixed"): 3}
+    assert registry.surplus(registry.definition("game", "role_c"), full) == "one of at most 2 such settings"
+    assert registry.surplus(registry.definition("game", "role_a"), full) is None
+    assert registry.surplus(fixed, {**full, ("game", "role_fixed"): 1}) is None
+    assert registry.surplus(fixed, {}) is None
+    del full["game", "role_b"]
+    assert registry.surplus(registry.definition("game", "role_c"), full) is None
+
+
+def test_a_text_of_json_may_be_given_and_stored_as_json() -> None:
+    awards = registry().definition("engagement", "weekly_award_configs")
+    given_list = [{"key": "a", "label": "é"}]
+    written = awards.canonical(given_list)
+    assert written == '[{"key": "a", "label": "é"}]'
+    assert awards.canonical("[]") == "[]"
+    assert awards.read(given_list) == awards.read(written) == written
+    with pytest.raises(InvalidSetting):
+        awards.canonical(["x" * 30_000])
+    with pytest.raises(InvalidSetting):
+        awards.canonical([float("nan")])
+    with pytest.raises(InvalidSetting):
+        make(SettingType.STR).canonical([])

@@ -11,6 +11,7 @@ import trio
 
 from alphapy.gateway.models.interaction import Interaction
 from alphapy.gateway.models.message import EPHEMERAL, LOADING
+from alphapy.gateway.models.outgoing import File
 from alphapy.gateway.rest.errors import (
     ALREADY_ACKNOWLEDGED,
     UNKNOWN_INTERACTION,
@@ -23,7 +24,7 @@ from tests.support.clock import FakeClock
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from alphapy.gateway.models.outgoing import File, OutgoingMessage
+    from alphapy.gateway.models.outgoing import OutgoingMessage
 
 GUILD = 100
 CHANNEL = 200
@@ -65,8 +66,21 @@ def _interaction(
     return msgspec.json.decode(msgspec.json.encode(payload | more), type=Interaction, strict=False)
 
 
+@attrs.frozen
+class Given:
+    """An option whose kind its value does not tell: 6 is a user, 7 a channel, 8 a role, by id."""
+
+    kind: int
+    value: Any
+
+
 def _options(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"name": name, "type": _KINDS[type(value)], "value": value} for name, value in given.items()]
+    return [
+        {"name": name, "type": value.kind, "value": value.value}
+        if isinstance(value, Given)
+        else {"name": name, "type": _KINDS[type(value)], "value": value}
+        for name, value in given.items()
+    ]
 
 
 def _command_data(path: str, options: list[dict[str, Any]], resolved: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,6 +158,8 @@ class Said:
 
     method: str
     body: Any
+    files: tuple[File, ...] = ()
+    """What the form of a first answer carries; a message has its own."""
 
     @property
     def type(self) -> int:
@@ -211,7 +227,7 @@ class FakeCalls:
             if interaction_id in self._answered:
                 raise refused(ALREADY_ACKNOWLEDGED, DiscordErrorKind.INVALID)
             self._answered.add(interaction_id)
-            self.said.append(Said("respond", response))
+            self.said.append(Said("respond", response, tuple(files)))
         if failure is not None:
             raise failure
 

@@ -302,6 +302,10 @@ CASES: dict[str, Case] = {
     "DELETE /api/dashboard/{guild_id}/custom-commands/{name}": Case(
         allowed=404, params=G | {"name": "nobody"}
     ),
+    "GET /api/dashboard/{guild_id}/engagement": Case(params=G),
+    "GET /api/dashboard/{guild_id}/engagement/challenges/{challenge_id}/export": Case(
+        allowed=404, params=G | {"challenge_id": "77"}
+    ),
     "GET /api/openapi.json": Case(),
     "GET /api/docs": Case(),
     "POST /webhooks/founder": Case(body=lambda number: {"user_id": str(MEMBER), "message": str(number)}),

@@ -261,7 +261,7 @@ class Backfill:
         """Which features want what was missed, and behind which id."""
         snapshot = self._settings.snapshot(gap.guild_id)
         for feature, subscription in self._readers.values():
-            if feature.scope is not None and not snapshot.enabled(feature.scope):
+            if not feature.listens_in(snapshot):
                 continue
             if guild is not None and subscription.backfill is not None:
                 yield (

@@ -9,8 +9,14 @@ Messages that are read back after a gap between two sessions have no number, but
 which messages are dealt with (:mod:`alphapy.pure.seen`), and the last message of a back-fill carries the name
 of that back-fill (*closes*), which is told once everything up to it is durable.
 
+Events that only change figures are noted with the *rows* (:mod:`alphapy.actors.kernel.noted`) that they lead
+to, written in the transaction of the progress: both are there, or neither. Until then they lie here, where a
+crash of their actor does not reach them; whoever reads those tables waits for them first
+(:meth:`Progress.flush`).
+
 Failure modes. The database is gone: notes wait here and are written later, marks stand still; once
 :data:`MOST_NOTED` wait, the actors are held up too, so that the budget is spent and the shard stops reading.
+A write is cancelled, or nobody knows whether it was committed: it is repeated, which changes nothing.
 The process is killed: what was noted and not written comes again. A new session: what was noted of the old
 one is dropped, since it cannot come again (:meth:`Progress.begin` waits until nothing of it is being written,
 so that it never overwrites the new one's progress).
@@ -26,8 +32,8 @@ import attrs
 import trio
 
 from alphapy.actors.kernel.actor import Unavailable
-from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.containment import Failure, contain, summary
+from alphapy.actors.kernel.noted import Noted, Place
 from alphapy.actors.kernel.waypoints import Unwatched, Waypoint, Waypoints
 from alphapy.pure.backfill import Trail
 from alphapy.pure.backoff import Backoff
@@ -36,10 +42,10 @@ from alphapy.pure.seen import Seen
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-    from typing import TypeVar
+    from collections.abc import Callable, Collection, Hashable, Sequence
 
-    E = TypeVar("E", bound="Told")
+    from alphapy.actors.kernel.address import Address
+    from alphapy.actors.kernel.noted import Placed, Row, Standing, Told
 
 log = logging.getLogger("alphapy.actors.kernel.progress")
 
@@ -47,73 +53,25 @@ WRITE_AFTER = 0.25
 """Most seconds that noted progress waits to be written ..."""
 
 WRITE_AT = 500
-"""... and most events."""
+"""... and most events ..."""
+
+WRITE_ROWS_AT = 2_000
+"""... and most rows."""
 
 MOST_NOTED = 20_000
-"""Most noted events that wait to be written before actors are held up."""
+"""Most noted events that wait to be written before actors are held up ..."""
+
+MOST_ROWS = 60_000
+"""... and most rows; one that takes the place of another counts, too."""
+
+FLUSH_WITHIN = 5.0
+"""Seconds that somebody waits for what is noted of an actor to be written."""
 
 PATIENCE = Backoff(initial=0.25, ceiling=5.0)
 """The wait after a failed write."""
 
 MOST_PARKED = 10_000
 """Messages that became dead letters, remembered so that a back-fill does not bring them again."""
-
-
-class Placed(Protocol):
-    """Something with a place in the log; ``seq`` 0 for what has none and never comes again by itself."""
-
-    @property
-    def shard_id(self) -> int:
-        """Whose session it is."""
-        ...
-
-    @property
-    def session_id(self) -> str:
-        """Which session."""
-        ...
-
-    @property
-    def seq(self) -> int:
-        """Its number in the session, from 1."""
-        ...
-
-
-class Told(Placed, Protocol):
-    """An event as an actor gets it."""
-
-    @property
-    def key(self) -> int:
-        """The id of the message, where a back-fill may bring the same again; else 0."""
-        ...
-
-    @property
-    def closes(self) -> str:
-        """The back-fill of which this is the last message; else empty."""
-        ...
-
-
-@attrs.frozen
-class Place:
-    """A place in the log, and nothing else."""
-
-    shard_id: int
-    session_id: str
-    seq: int
-
-    @classmethod
-    def of(cls, event: Placed) -> Place:
-        """The place of an event, without the event."""
-        return cls(event.shard_id, event.session_id, event.seq)
-
-
-@attrs.frozen
-class Standing:
-    """What the actor at this address has dealt with: up to which event (0: none), and which messages."""
-
-    address: Address
-    session_id: str
-    seq: int
-    seen: Seen = attrs.field(factory=Seen)
 
 
 class ProgressStore(Protocol):
@@ -142,25 +100,6 @@ class ShardProgress:
     seen: int = 0
 
 
-_NOWHERE = Place(0, "", 0)
-
-
-@attrs.define
-class _Noted:
-    last: Place = _NOWHERE
-    seqs: list[int] = attrs.field(factory=list)
-    seen: Seen = attrs.field(factory=Seen)
-    closes: list[str] = attrs.field(factory=list)
-
-    def leave_log(self) -> None:
-        """Forget the events: their session is over."""
-        self.last, self.seqs = _NOWHERE, []
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.seqs and not self.closes and self.seen == Seen()
-
-
 @attrs.define
 class _Session:
     session_id: str
@@ -176,10 +115,14 @@ class Progress:
         self._rng = rng
         self._waypoints = waypoints if waypoints is not None else Unwatched()
         self._sessions: dict[int, _Session] = {}
-        self._noted: dict[Address, _Noted] = {}
+        self._noted: dict[Address, Noted] = {}
+        self._in_flight: dict[Address, Noted] = {}
+        """What is being written."""
         self._count = 0
+        self._rows = 0
         self._something = trio.Event()
         self._much = trio.Event()
+        self._attempted = trio.Event()
         self._writing = trio.Lock()
         self._letters: Counter[Address] = Counter()
         self._parked: dict[tuple[Address, int], None] = {}
@@ -215,6 +158,12 @@ class Progress:
         """What this holder does about this event is durable."""
         if self._is_current(event):
             self._sessions[event.shard_id].ledger.acknowledge(event.seq, holder)
+
+    def replayed(self, event: Placed, holder: Address) -> None:
+        """This actor had dealt with this event before; acknowledge it unless that is still to be written."""
+        waiting = (self._in_flight.get(holder), self._noted.get(holder))
+        if not any(event.seq in noted.seqs for noted in waiting if noted is not None):
+            self.acknowledge(event, holder)
 
     def shard(self, shard_id: int) -> ShardProgress | None:
         """How far a shard's session is; None before there is one."""
@@ -264,12 +213,14 @@ class Progress:
     @property
     def is_backed_up(self) -> bool:
         """Whether so much waits to be written that nothing more should be noted."""
-        return self._count >= MOST_NOTED
+        return self._count >= MOST_NOTED or self._rows >= MOST_ROWS
 
-    # -- events without effect
+    # -- events without effect, or with no other than rows
 
-    def note(self, address: Address, events: Sequence[Told], seen: Seen | None = None) -> None:
-        """The actor at this address has dealt with these, in order; only its progress is to be kept.
+    def note(
+        self, address: Address, events: Sequence[Told], seen: Seen | None = None, rows: Sequence[Row] = ()
+    ) -> None:
+        """The actor at this address has dealt with these, in order; keep its progress, and these rows.
 
         ``seen``: all that it has ever dealt with. Without it: they are dead letters.
         """
@@ -277,17 +228,21 @@ class Progress:
         if seen is None:
             seen = self._park(address, events)
         closes = [event.closes for event in events if event.closes]
-        if not current and not closes and seen == Seen():
+        if not current and not closes and not rows and seen == Seen():
             return
-        noted = self._noted.setdefault(address, _Noted())
+        noted = self._noted.get(address)
+        if noted is None:
+            noted = self._noted[address] = Noted()
         if current:
             noted.last = Place.of(current[-1])
         noted.seqs += [event.seq for event in current]
         noted.seen = noted.seen.merged(seen)
         noted.closes += closes
+        noted.add_rows(rows)
         self._count += len(current)
+        self._rows += len(rows)
         self._something.set()
-        if self._count >= WRITE_AT:
+        if self._count >= WRITE_AT or self._rows >= WRITE_ROWS_AT:
             self._much.set()
 
     def _park(self, address: Address, events: Sequence[Told]) -> Seen:
@@ -305,8 +260,47 @@ class Progress:
 
     def noted(self, address: Address) -> Standing | None:
         """What is noted of an actor and not written."""
-        found = self._noted.get(address)
-        return None if found is None else _standing(address, found)
+        found = [noted for noted in self._waiting(address) if noted is not None]
+        if not found:
+            return None
+        whole = Noted()
+        for noted in found:
+            whole.follow(noted)
+        return whole.standing(address)
+
+    def row(self, address: Address, kind: type[Row], key: Hashable) -> Row | None:
+        """The row of an actor that waits to be written, if there is one; the newest."""
+        for noted in reversed(self._waiting(address)):
+            row = None if noted is None else noted.row(kind, key)
+            if row is not None:
+                return row
+        return None
+
+    def has_rows(self, address: Address) -> bool:
+        """Whether rows of an actor wait to be written."""
+        return any(noted is not None and noted.has_rows for noted in self._waiting(address))
+
+    @property
+    def rows_waiting(self) -> int:
+        """How many rows wait to be written, of all actors."""
+        waiting = (*self._in_flight.values(), *self._noted.values())
+        return sum(noted.row_count for noted in waiting)
+
+    def _waiting(self, address: Address) -> tuple[Noted | None, Noted | None]:
+        """What is being written of an actor, and what was noted after that."""
+        return self._in_flight.get(address), self._noted.get(address)
+
+    async def flush(self, address: Address) -> None:
+        """Wait until all that is noted of an actor is written; raises Unavailable after FLUSH_WITHIN.
+
+        It is written as soon as possible, with what waits of all others.
+        """
+        with trio.move_on_after(FLUSH_WITHIN):
+            while any(noted is not None for noted in self._waiting(address)):
+                self._much.set()
+                await self._attempted.wait()
+            return
+        raise Unavailable(f"what {address} has counted cannot be written")
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write what is noted, until cancelled."""
@@ -324,18 +318,26 @@ class Progress:
         """Write what is noted now; False where that failed and it is kept for later."""
         async with self._writing:
             batch, self._noted = self._noted, {}
-            self._count = 0
-            self._something, self._much = trio.Event(), trio.Event()
-            ready = {address: noted for address, noted in batch.items() if self.may_pass(address)}
-            kept = {address: noted for address, noted in batch.items() if address not in ready}
-            if ready:
-                kept |= await self._advance(ready)
-            self._keep(kept)
+            self._count = self._rows = 0
+            # Those that are not set stay: the writer may be waiting for them.
+            self._something = trio.Event() if self._something.is_set() else self._something
+            self._much = trio.Event() if self._much.is_set() else self._much
+            kept = self._in_flight = batch
+            try:
+                ready = {address: noted for address, noted in batch.items() if self.may_pass(address)}
+                failed = await self._advance(ready) if ready else {}
+                kept = {address: noted for address, noted in batch.items() if address not in ready} | failed
+            finally:
+                # Also where it was cancelled: it may have been committed or not, and is written again.
+                self._in_flight = {}
+                self._keep(kept)
+                self._attempted.set()
+                self._attempted = trio.Event()
             return not kept
 
-    async def _advance(self, ready: dict[Address, _Noted]) -> dict[Address, _Noted]:
+    async def _advance(self, ready: dict[Address, Noted]) -> dict[Address, Noted]:
         """Write these and acknowledge them; returns those with which that failed."""
-        standings = [_standing(address, noted) for address, noted in ready.items()]
+        standings = [noted.standing(address) for address, noted in ready.items()]
         await self._waypoints.reach(Waypoint.BEFORE_PROGRESS)
         outcome = await contain(self._store.advance, standings)
         if isinstance(outcome, Failure):
@@ -358,7 +360,7 @@ class Progress:
                 self._on_filled(address, closes)
         return failed
 
-    def _keep(self, kept: dict[Address, _Noted]) -> None:
+    def _keep(self, kept: dict[Address, Noted]) -> None:
         """Put back what could not be written, behind which more may have been noted meanwhile."""
         for address, noted in kept.items():
             if not self._is_current(noted.last):
@@ -366,117 +368,10 @@ class Progress:
                 if noted.is_empty:
                     continue
             self._count += len(noted.seqs)
+            self._rows += noted.row_count
             newer = self._noted.get(address)
             if newer is not None:
-                noted.last = newer.last if newer.last.seq else noted.last
-                noted.seqs += newer.seqs
-                noted.seen = noted.seen.merged(newer.seen)
-                noted.closes += newer.closes
+                noted.follow(newer)
             self._noted[address] = noted
         if self._noted:
             self._something.set()
-
-
-class ActorProgress:
-    """The progress of one incarnation of a durable actor: what it has dealt with, and what it skips."""
-
-    def __init__(self, progress: Progress, address: Address) -> None:
-        self._progress = progress
-        self._address = address
-        self._session_id = ""
-        self._seq = 0
-        self._seen = Seen()
-        self._closing: list[Told] = []
-        """Last messages of back-fills that were dealt with before, behind others that were not."""
-
-    @property
-    def seen(self) -> Seen:
-        """The messages that it has dealt with."""
-        return self._seen
-
-    def restore(self, stored: tuple[str, int] | None, seen: Seen | None = None) -> None:
-        """Take what the database says, or what is still on its way there."""
-        self._session_id, self._seq = stored if stored is not None else ("", 0)
-        self._seen = seen if seen is not None else Seen()
-        noted = self._progress.noted(self._address)
-        if noted is None:
-            return
-        self._seen = self._seen.merged(noted.seen)
-        if noted.seq and not (noted.session_id == self._session_id and noted.seq < self._seq):
-            self._session_id, self._seq = noted.session_id, noted.seq
-
-    def fresh(self, events: Iterable[E]) -> list[E]:
-        """Those that it has not dealt with; the rest are replays, and acknowledged."""
-        found: list[E] = []
-        keys: set[int] = set()
-        self._closing = []
-        for event in events:
-            if event.key in keys or self._has(event):
-                self._progress.acknowledge(event, self._address)
-                if event.closes:
-                    self._closing.append(event)
-            else:
-                found.append(event)
-                if event.key:
-                    keys.add(event.key)
-        if not found:
-            self._close()
-        return found
-
-    def _has(self, event: Told) -> bool:
-        """Whether an event was dealt with: by its place in the log, or as a message."""
-        if event.seq and event.session_id == self._session_id and event.seq <= self._seq:
-            return True
-        if not event.key:
-            return False
-        seen = self._seen.has_live(event.key) if event.seq else self._seen.has(event.key)
-        return seen or self._progress.is_parked(self._address, event.key)
-
-    def check(self) -> None:
-        """Raise Unavailable while a dead letter of this actor, or much of others' progress, is not stored."""
-        if not self._progress.may_pass(self._address):
-            raise Unavailable(f"a dead letter of {self._address} is not stored yet")
-        if self._progress.is_backed_up:
-            raise Unavailable("the progress of too many events waits to be written")
-
-    @staticmethod
-    def last(events: Sequence[E]) -> E | None:
-        """The event up to which these bring the progress; None where none of them has a place in the log."""
-        return next((event for event in reversed(events) if event.seq), None)
-
-    def with_these(self, events: Sequence[Told]) -> Seen:
-        """The messages that will be dealt with once these are."""
-        keys = [event.key for event in events if event.key]
-        if not keys:
-            return self._seen
-        return self._seen.plus(keys, filled=max((e.key for e in events if e.key and not e.seq), default=0))
-
-    def committed(self, events: Sequence[Told]) -> None:
-        """What these ask for is committed, and the progress with it."""
-        self._move(events)
-        for event in events:
-            self._progress.acknowledge(event, self._address)
-            self._progress.filled(event, self._address)
-        self._close()
-
-    def passed(self, events: Sequence[Told]) -> None:
-        """These ask for nothing; the progress is written with that of others."""
-        self._move(events)
-        self._progress.note(self._address, events, self._seen)
-        self._close()
-
-    def _move(self, events: Sequence[Told]) -> None:
-        self._seen = self.with_these(events)
-        last = self.last(events)
-        if last is not None:
-            self._session_id, self._seq = last.session_id, last.seq
-
-    def _close(self) -> None:
-        """Have it written that back-fills are dealt with whose last message was no news."""
-        closing, self._closing = self._closing, []
-        if closing:
-            self._progress.note(self._address, closing, self._seen)
-
-
-def _standing(address: Address, noted: _Noted) -> Standing:
-    return Standing(address, noted.last.session_id, noted.last.seq, noted.seen)

@@ -138,7 +138,9 @@ class GuildSettings(Actor):
         except InvalidSetting as error:
             return Rejected(error.expected)
         if canonical is not None:
-            unfit = misfit(definition, canonical, self._guilds.get(self._guild_id))
+            unfit = misfit(definition, canonical, self._guilds.get(self._guild_id)) or (
+                self._board.registry.surplus(definition, self._board.snapshot(self._guild_id).overrides)
+            )
             if unfit is not None:
                 return Rejected(unfit)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from alphapy.pure.engagement.awards import LONGEST_LIST
+from alphapy.pure.engagement.badges import MOST_EXTRA, WELL_KNOWN, badge_key
 from alphapy.pure.setting_types import SettingType
-from alphapy.pure.settings import ChannelFit, SettingDef, SettingsRegistry
+from alphapy.pure.settings import ChannelFit, SettingDef, SettingFamily, SettingsRegistry
 
 TEMPLATE_LIMIT = 1900
 """Characters of a template that is sent as a message, with room for what is filled in."""
-
-_BADGES = ("winner", "og", "motivator", "foodfluencer", "sharpshooter", "star")
 
 
 def registry(*, llm_provider: str = "grok") -> SettingsRegistry:
@@ -31,7 +31,14 @@ def registry(*, llm_provider: str = "grok") -> SettingsRegistry:
             *_verification(),
             *_automod(),
             *_engagement(),
-        )
+        ),
+        families=(
+            SettingFamily(
+                pattern=_role("engagement", "badge_role_", "the role of a badge"),
+                is_name=lambda name: badge_key(name) == name,
+                most=MOST_EXTRA,
+            ),
+        ),
     )
 
 
@@ -311,9 +318,16 @@ def _engagement() -> tuple[SettingDef, ...]:
         _role(scope, "challenge_winner_role_id", "the role of a challenge's winner"),
         _channel(scope, "weekly_award_channel_id", "where weekly awards are announced"),
         _text(scope, "weekly_food_channel_ids", "", "channels for food pictures", check=_id_list),
-        _text(scope, "weekly_award_configs", "", "the weekly awards, as a JSON list"),
+        _text(
+            scope,
+            "weekly_award_configs",
+            "",
+            "the weekly awards, as a JSON list",
+            max_length=LONGEST_LIST,
+            takes_json=True,
+        ),
         _flag(scope, "streaks_nicknames", "show streaks in nicknames"),
         _number(scope, "og_cap", 50, 1, 10000, "how many members may claim OG"),
         _text(scope, "og_claim_text", "", "the text of the OG claim", max_length=2000),
-        *(_role(scope, f"badge_role_{badge}", f"the role of the badge “{badge}”") for badge in _BADGES),
+        *(_role(scope, f"badge_role_{badge}", f"the role of the badge “{badge}”") for badge in WELL_KNOWN),
     )

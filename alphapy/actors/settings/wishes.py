@@ -29,6 +29,7 @@ def of_scope(
 ) -> tuple[Wish, ...] | NotSaved:
     """The writes of a whole request, in a fixed order, or what is wrong with one of its keys."""
     found: dict[str, Wish] = {}
+    overrides = dict(snapshot.overrides)
     for key, value in asked.values.items():
         definition = snapshot.registry.find(asked.scope, key)
         if definition is None:
@@ -36,10 +37,16 @@ def of_scope(
         wish = _checked(definition, value, guild)
         if isinstance(wish, NotSaved):
             return wish
+        if wish.write.value is not None:
+            crowded = snapshot.registry.surplus(definition, overrides)
+            if crowded is not None:
+                return _bad(definition, crowded)
+            overrides[asked.scope, key] = wish.write.value
         if asked.as_owner or not _is_default_again(wish, snapshot):
             found[key] = wish
     if asked.replace:
-        for definition in snapshot.registry.scope(asked.scope):
+        chosen = snapshot.registry.chosen(asked.scope, snapshot.overrides)
+        for definition in (*snapshot.registry.scope(asked.scope), *chosen):
             if definition.key not in asked.values and not definition.managed:
                 found[definition.key] = Wish(definition, _write(definition, None))
     return tuple(found[key] for key in sorted(found))

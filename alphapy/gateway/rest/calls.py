@@ -242,15 +242,21 @@ class DiscordCalls:
         return await self._create(target, message, priority, repeatable=message.nonce is not None)
 
     async def create_recorded(
-        self, channel_id: ChannelId, body: Mapping[str, Any], *, nonce: str, within: float
+        self,
+        channel_id: ChannelId,
+        body: Mapping[str, Any],
+        *,
+        nonce: str,
+        within: float,
+        files: Sequence[File] = (),
     ) -> MessageId:
-        """Send a message out of the body that was recorded of it, without files; its nonce is enforced.
+        """Send a message out of the body that was recorded of it; its nonce is enforced.
 
-        No attempt begins later than ``within`` seconds from now.
+        No attempt begins later than ``within`` seconds from now. The body names the ``files``.
         """
         target = routes.CREATE_MESSAGE.to(channel_id=channel_id)
         json = {**body, "nonce": nonce, "enforce_nonce": True}
-        call = Call(target, json=json, repeatable=True, start_within=within)
+        call = Call(target, json=json, files=tuple(files), repeatable=True, start_within=within)
         created = _decode(target, await self._client.request(call), _Created)
         return MessageId(_id(target, created.id))
 
@@ -321,6 +327,24 @@ class DiscordCalls:
         target = routes.EDIT_MESSAGE.to(channel_id=channel_id, message_id=message_id)
         await self._client.request(
             Call(target, json=message.to_edit_json(), files=message.files, priority=priority)
+        )
+
+    async def edit_recorded(
+        self,
+        channel_id: ChannelId,
+        message_id: MessageId,
+        body: Mapping[str, Any],
+        *,
+        within: float,
+        files: Sequence[File] = (),
+    ) -> None:
+        """Turn one of the bot's own messages into the one that was recorded; the body names the ``files``.
+
+        No attempt begins later than ``within`` seconds from now.
+        """
+        target = routes.EDIT_MESSAGE.to(channel_id=channel_id, message_id=message_id)
+        await self._client.request(
+            Call(target, json=body, files=tuple(files), repeatable=True, start_within=within)
         )
 
     async def delete_message(

@@ -60,6 +60,7 @@ APPLICATION = Route("GET", "/oauth2/applications/@me")
 PUT_GLOBAL_COMMANDS = Route("PUT", "/applications/{application_id}/commands")
 PUT_GUILD_COMMANDS = Route("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
 
+LIST_MEMBERS = Route("GET", "/guilds/{guild_id}/members")
 GET_MEMBER = Route("GET", "/guilds/{guild_id}/members/{user_id}")
 EDIT_MEMBER = Route("PATCH", "/guilds/{guild_id}/members/{user_id}")
 GIVE_ROLE = Route("PUT", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}")
@@ -69,10 +70,15 @@ UNBAN = Route("DELETE", "/guilds/{guild_id}/bans/{user_id}")
 OPEN_DIRECT = Route("POST", "/users/@me/channels")
 
 CHANNEL_MESSAGES = Route("GET", "/channels/{channel_id}/messages")
+GET_MESSAGE = Route("GET", "/channels/{channel_id}/messages/{message_id}")
 CREATE_MESSAGE = Route("POST", "/channels/{channel_id}/messages")
 EDIT_MESSAGE = Route("PATCH", "/channels/{channel_id}/messages/{message_id}")
 BULK_DELETE = Route("POST", "/channels/{channel_id}/messages/bulk-delete")
 DELETE_MESSAGE = Route("DELETE", "/channels/{channel_id}/messages/{message_id}")
+
+ADD_REACTION = Route("PUT", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
+REMOVE_REACTION = Route("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/{user_id}")
+REACTORS = Route("GET", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}")
 
 RESPOND = Route("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
 FOLLOW_UP = Route("POST", "/webhooks/{webhook_id}/{webhook_token}")

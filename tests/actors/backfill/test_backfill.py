@@ -13,9 +13,11 @@ import trio
 from alphapy.actors.backfill import backfill, reading
 from alphapy.actors.backfill.backfill import Backfill
 from alphapy.actors.feature import Category, Feature, GatewayEvent, Subscription, guild_actor
+from alphapy.actors.kernel.actor_progress import ActorProgress
 from alphapy.actors.kernel.budget import Budget
 from alphapy.actors.kernel.bus import Delivery
-from alphapy.actors.kernel.progress import ActorProgress, Progress, Standing
+from alphapy.actors.kernel.noted import Standing
+from alphapy.actors.kernel.progress import Progress
 from alphapy.actors.settings.board import SettingsBoard
 from alphapy.actors.settings.definitions import registry as setting_registry
 from alphapy.gateway.events import MessageCreate, decode

@@ -11,16 +11,16 @@ import trio
 from typing_extensions import override
 
 from alphapy.actors.kernel.actor import Unavailable
+from alphapy.actors.kernel.actor_progress import ActorProgress
 from alphapy.actors.kernel.address import Address
+from alphapy.actors.kernel.noted import Standing
 from alphapy.actors.kernel.progress import (
     MOST_NOTED,
     WRITE_AFTER,
     WRITE_AT,
-    ActorProgress,
     Progress,
     ProgressStore,
     ShardProgress,
-    Standing,
 )
 from alphapy.pure.ids import GuildId
 

@@ -85,3 +85,26 @@ def test_going_back_never_writes_what_may_not_be_written(change: str, request: S
     assert found.write.is_rollback
     assert found.write.value is not None
     assert found.definition.canonical(found.write.value) == found.write.value
+
+
+def test_a_guild_links_few_badges_of_its_own_to_roles() -> None:
+    assert HOME is not None
+    role = next(role.id for role in HOME.roles.values() if role.id != int(GUILD) and not role.managed)
+    stored = {("engagement", f"badge_role_b{number}"): role for number in range(19)}
+    snapshot = SettingsSnapshot(GUILD, REGISTRY, stored, version=1, loaded_at=0.0)
+
+    def asked(*names: str, replace: bool = False) -> SaveScope:
+        values = {f"badge_role_{name}": str(role) for name in names}
+        return SaveScope(scope="engagement", values=values, replace=replace, actor_id=9)
+
+    found = of_scope(asked("b1", "more"), snapshot, HOME)
+    assert not isinstance(found, NotSaved)
+    assert [wish.definition.key for wish in found] == ["badge_role_b1", "badge_role_more"]
+    crowded = of_scope(asked("more", "still-more"), snapshot, HOME)
+    assert isinstance(crowded, NotSaved)
+    assert crowded.expected == "one of at most 20 such settings"
+    assert isinstance(of_scope(asked("Not a key"), snapshot, HOME), NotSaved)
+    replaced = of_scope(asked("winner", replace=True), snapshot, HOME)
+    assert not isinstance(replaced, NotSaved)
+    cleared = {wish.definition.key for wish in replaced if wish.write.value is None}
+    assert {f"badge_role_b{number}" for number in range(19)} <= cleared

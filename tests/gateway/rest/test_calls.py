@@ -247,3 +247,15 @@ async def test_a_deletion_tells_whether_there_was_something_to_delete(connect: C
             await calls.delete_message(CHANNEL, MESSAGE, reason="tidy", within=5)
         assert caught.value.kind is DiscordErrorKind.FORBIDDEN
     assert {request.headers["x-audit-log-reason"] for request in line.server.received} == {"tidy"}
+
+
+async def test_recorded_messages_bring_the_files_that_their_bodies_name(connect: Connect) -> None:
+    body = {"content": "x", "attachments": [{"id": "0", "filename": "a.png"}]}
+    files = [File(name="a.png", content=b"inside")]
+    async with connect(in_turn(Reply(200, {"id": "99"}), Fault.DROP, Reply(200, {"id": "99"}))) as line:
+        assert await line.calls.create_recorded(CHANNEL, body, nonce="n", within=5, files=files) == 99
+        await line.calls.edit_recorded(CHANNEL, MessageId(99), body, within=5, files=files)
+    create, _, edit = line.received
+    assert all(b"inside" in received.body for received in (create, edit))
+    assert b'"enforce_nonce":true' in create.body
+    assert (edit.method, edit.path) == ("PATCH", "/api/v10/channels/2/messages/99")
