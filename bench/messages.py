@@ -1,12 +1,14 @@
 """The message path, whole: a burst of messages through the gateway, the actors and the database.
 
-``.venv/bin/python bench/messages.py [messages]``. Three processes: PostgreSQL (fsync off), the bot as
-``alphapy run`` starts it, and this one, which plays Discord: a gateway that writes the burst as fast as the
-bot reads it, with a slash command every 25 ms, and a REST API that answers at once. 100 guilds, 997 members,
-20 custom commands in every guild, of which one message in a hundred triggers one.
+``.venv/bin/python bench/messages.py [messages] [engagement]``. Three processes: PostgreSQL (fsync off), the
+bot as ``alphapy run`` starts it, and this one, which plays Discord: a gateway that writes the burst as fast
+as the bot reads it, with a slash command every 25 ms, and a REST API that answers at once. 100 guilds, 997
+members, 20 custom commands in every guild, of which one message in a hundred triggers one. With the word
+``engagement`` every guild also has its weekly index, streaks, and a challenge in the channel of the burst.
 
 The clock runs from the first byte of the burst until the database says that every guild is done with its
-last message. Then the uses of every custom command, and every answer that was posted, are checked one by one.
+last message. Then the uses of every custom command, every answer that was posted, and what engagement has
+counted, are checked one by one.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import tempfile
 from collections import Counter
 from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
@@ -53,6 +56,9 @@ WORDS = (
     "who is up for a game tonight? we need two more for the team, the usual channel at nine",
 )
 _DONE = "SELECT count(*) FROM event_progress WHERE feature = 'custom_commands' AND seq >= %s"
+_COUNTED = (
+    "SELECT count(*) FROM event_progress WHERE feature IN ('custom_commands', 'engagement') AND seq >= %s"
+)
 _STATEMENTS = (
     "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid"
     " WHERE d.datname = current_database() AND query NOT LIKE '%%pg_stat_statements%%'"
@@ -290,14 +296,47 @@ def prepare(url: str) -> None:
         )
 
 
+def switch_engagement_on(url: str) -> None:
+    """The weekly index, streaks and a challenge for every guild."""
+    guilds = range(FIRST_GUILD, FIRST_GUILD + GUILDS)
+    flags = ("weekly_enabled", "streaks_enabled", "challenges_enabled")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.cursor().executemany(
+            "INSERT INTO bot_settings (guild_id, scope, key, value, value_type)"
+            " VALUES (%s, 'engagement', %s, 'true', 'bool')",
+            [(guild, flag) for guild in guilds for flag in flags],
+        )
+        connection.cursor().executemany(
+            "INSERT INTO engagement_challenges (guild_id, channel_id, started_at, ends_at)"
+            " VALUES (%s, %s, '2025-12-31', now() + interval '1 day')",
+            [(guild, CHANNEL + guild - FIRST_GUILD) for guild in guilds],
+        )
+
+
+def check_counted(connection: psycopg.Connection[Any], count: int) -> None:
+    """Every message is in the weekly index once, and in its author's count; every author has a streak."""
+    posts = Counter((FIRST_GUILD + n % GUILDS, FIRST_MEMBER + n % MEMBERS) for n in range(count))
+    counts = connection.execute(
+        "SELECT guild_id, user_id, message_count FROM engagement_participants p"
+        " JOIN engagement_challenges c ON c.id = p.challenge_id"
+    ).fetchall()
+    assert {(guild, user): number for guild, user, number in counts} == posts, "the challenges"
+    weekly = connection.execute(
+        "SELECT guild_id, user_id, count(*) FROM engagement_weekly_messages GROUP BY 1, 2"
+    ).fetchall()
+    assert {(guild, user): number for guild, user, number in weekly} == posts, "the weekly index"
+    streaks = connection.execute("SELECT guild_id, user_id, current_days FROM engagement_streaks").fetchall()
+    assert {(guild, user): days for guild, user, days in streaks} == dict.fromkeys(posts, 1), "the streaks"
+
+
 def _value(connection: psycopg.Connection[Any], query: str, *parameters: object) -> Any:
     row = connection.execute(query.encode(), parameters).fetchone()
     assert row is not None
     return row[0]
 
 
-async def measure(count: int, url: str, folder: Path) -> None:
-    discord = Discord(count)
+async def measure(count: int, url: str, folder: Path, *, engagement: bool) -> None:
+    discord, done = Discord(count), _COUNTED if engagement else _DONE
     async with scripted_server(discord.answer) as server, bot_on(discord, url, server, folder) as bot:
         assert bot.pid is not None
         process = psutil.Process(bot.pid)
@@ -306,7 +345,7 @@ async def measure(count: int, url: str, folder: Path) -> None:
             started = await play(discord)
             written = trio.current_time() - started
             await wait_until(
-                lambda: _value(connection, _DONE, discord.seq - 2 * GUILDS) >= GUILDS,
+                lambda: _value(connection, done, discord.seq - 2 * GUILDS) >= GUILDS * (1 + engagement),
                 within=120,
                 what="every guild to be done",
             )
@@ -317,6 +356,9 @@ async def measure(count: int, url: str, folder: Path) -> None:
             uses = "SELECT coalesce(sum(uses), 0) FROM custom_commands"
             await wait_until(lambda: _value(connection, uses) == wanted, within=60, what="every answer")
             answered = trio.current_time() - started
+            if engagement:
+                await trio.sleep(1)  # the last of them are written behind
+                check_counted(connection, count)
         with suppress(AssertionError):
             await wait_until(lambda: not discord.asked, within=4, what="every acknowledgement")
         assert sum(discord.posted.values()) == wanted == len(discord.posted), "each answer once"
@@ -334,7 +376,7 @@ async def measure(count: int, url: str, folder: Path) -> None:
         print(f"memory of the bot              {process.memory_info().rss / 2**20:>10.1f} MB")
 
 
-def main(count: int) -> None:
+def main(count: int, *, engagement: bool) -> None:
     settings = {**QUICK, "shared_preload_libraries": "pg_stat_statements"}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alphapy-bench-")))
@@ -342,8 +384,10 @@ def main(count: int) -> None:
         databases.ensure_template(folder / "template.lock")
         url = stack.enter_context(databases.fresh(TEMPLATE))
         prepare(url)
-        trio.run(measure, count, url, folder)
+        if engagement:
+            switch_engagement_on(url)
+        trio.run(partial(measure, count, url, folder, engagement=engagement))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000, engagement="engagement" in sys.argv[2:])

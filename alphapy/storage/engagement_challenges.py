@@ -98,7 +98,17 @@ async def start(
     started_at: datetime,
     ends_at: datetime,
 ) -> Challenge | None:
-    """Begin a challenge; None where the guild has as many active ones as it may have."""
+    """Begin a challenge, or find that it was begun; None where the guild has as many as it may have."""
+    begun = await tx.fetch_one(
+        f"""
+        SELECT {_COLUMNS} FROM engagement_challenges c
+        WHERE c.guild_id = %s AND c.active AND c.channel_id = %s AND c.started_at = %s
+          AND c.title IS NOT DISTINCT FROM %s AND c.mode = %s
+        """,  # noqa: S608 - constants
+        (guild_id, channel_id, started_at, title, mode.value),
+    )
+    if begun is not None:
+        return _challenge(begun)
     active = await tx.fetch_value(
         "SELECT count(*) FROM engagement_challenges WHERE guild_id = %s AND active", (guild_id,)
     )

@@ -70,7 +70,8 @@ class Round:
         """Play it to the end."""
         started = trio.current_time()
         self._folder.mkdir(parents=True, exist_ok=True)
-        store_rules(self._ground, self.town.guilds, self._plan.rules)
+        contests = [channels[1] for channels in self.town.channels]
+        store_rules(self._ground, self.town.guilds, contests, self._plan.rules)
         async with trio.open_nursery() as nursery:
             sandbox: Sandbox = await nursery.start(partial(serve, self.town.world))
             bot = Bot(self._environment(sandbox), self._tree, self._folder)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tests.campaigns.counting import Counted, read_counted, switch_on
 from tests.campaigns.model import FORBIDDEN, SEVERITY
 
 if TYPE_CHECKING:
@@ -37,10 +38,14 @@ class Books:
     """By guild number and member."""
     triggers: int = 0
     """Of all of auto-moderation's statistics."""
+    counted: Counted | None = None
+    """What engagement has counted; None where nothing was to be counted."""
 
 
-def store_rules(ground: Ground, guilds: Sequence[int], rules: Iterable[Rule]) -> None:
-    """Add the rules to every guild, in their order."""
+def store_rules(
+    ground: Ground, guilds: Sequence[int], channels: Sequence[int], rules: Iterable[Rule]
+) -> None:
+    """Add the rules to every guild, in their order; and let each count, with a challenge in its channel."""
     rows = [
         (guild, rule.name.lower(), rule.kind, rule.trigger, rule.response, *_flags(rule))
         for guild in guilds
@@ -52,7 +57,8 @@ def store_rules(ground: Ground, guilds: Sequence[int], rules: Iterable[Rule]) ->
             " case_sensitive, delete_trigger, reply_to_user) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
             rows,
         )
-        for guild in guilds:
+        for guild, channel in zip(guilds, channels, strict=True):
+            switch_on(cursor, guild, channel)
             cursor.execute(_MODERATION, {"guild": guild, "words": FORBIDDEN, "severity": SEVERITY})
 
 
@@ -112,6 +118,7 @@ def read_books(connection: psycopg.Connection[Any], guilds: Sequence[int]) -> Bo
             triggers=sum(
                 count for (count,) in _rows(connection, "automod_stats", "SELECT coalesce(triggers_count, 0)")
             ),
+            counted=read_counted(connection, guilds),
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tests.campaigns import counting
 from tests.campaigns.bot import Bot
 from tests.campaigns.expected import (
     Expected,
@@ -100,6 +101,7 @@ def still_missing(plan: Plan, town: Town, books: Books) -> bool:
         or any(e.rule.delete_trigger and e.said.message_id not in town.deleted for e in wanted)
         or len(books.logged) < len(recoverable(town, books))
         or any(said.message_id not in town.deleted for said in violations(town))
+        or (books.counted is not None and not counting.is_complete(town, books.counted))
     )
 
 
@@ -232,6 +234,8 @@ class _Court:
         for state, count in books.effects.items():
             if state != "done":
                 yield f"{count} effects are {state}"
+        if books.counted is not None:
+            yield from counting.problems(self._town, books.counted)
         if books.dead_letters:
             yield f"{books.dead_letters} dead letters"
         if evidence.bot.deaths:

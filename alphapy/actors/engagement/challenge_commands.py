@@ -135,7 +135,9 @@ class Commands:
         channel_id = self._target(invocation)
         challenge = await self._desk.ask(
             invocation.guild_id,
-            StartChallenge(channel_id=channel_id, mode=mode, title=title, seconds=seconds),
+            StartChallenge(
+                channel_id=channel_id, mode=mode, title=title, seconds=seconds, at=self._desk.clock.now()
+            ),
         )
         if challenge is None:
             raise refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from datetime import datetime
 
 import attrs
 
@@ -42,12 +43,16 @@ class Standing:
 
 @attrs.frozen(kw_only=True)
 class StartChallenge(Request[Challenge | None]):
-    """Begin a challenge; None where the guild has as many as it may have."""
+    """Begin a challenge at this instant; None where the guild has as many as it may have.
+
+    Where nobody knows whether it was begun, it is asked again; the same request begins the same challenge.
+    """
 
     channel_id: ChannelId
     mode: Mode
     title: str | None
     seconds: int
+    at: datetime
 
 
 @attrs.frozen

@@ -38,6 +38,7 @@ from alphapy.pure.engagement.challenges import Challenge, Ended, Outcome, choose
 from alphapy.storage import engagement_badges as badges
 from alphapy.storage import engagement_challenges as storage
 from alphapy.storage.engagement_challenges import Active
+from alphapy.storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     import random
@@ -57,6 +58,9 @@ SETTLE: Final = 2.0
 LOOK_EVERY: Final = 60.0
 SOONEST: Final = 0.05
 """Seconds between two looks at the wall clock, at the most and at the least."""
+
+DOUBT_LOOK: Final = 1.0
+"""Seconds until it is looked whether a challenge was begun."""
 
 UNKNOWN_LOOK_EVERY: Final = 5.0
 UNKNOWN_FOR: Final = 600.0
@@ -83,6 +87,8 @@ class Challenges(Part):
         self._settled_at = 0.0
         self._armed_for: float | None = None
         self._unknown_since: float | None = None
+        self._is_in_doubt = False
+        """Whether a challenge may have been begun that memory does not know."""
 
     @property
     @override
@@ -158,7 +164,6 @@ class Challenges(Part):
     # -- what becomes of a challenge
 
     async def _start(self, asked: StartChallenge) -> Challenge | None:
-        now = self._host.clock.now()
         started: list[Challenge | None] = []
 
         async def write(tx: Transaction) -> None:
@@ -168,14 +173,20 @@ class Challenges(Part):
                 channel_id=asked.channel_id,
                 mode=asked.mode,
                 title=asked.title,
-                started_at=now,
-                ends_at=now + timedelta(seconds=asked.seconds),
+                started_at=asked.at,
+                ends_at=asked.at + timedelta(seconds=asked.seconds),
             )
             started[:] = [challenge]
 
-        await self._host.commit(write=write)
+        try:
+            await self._host.commit(write=write)
+        except DatabaseUnavailable as error:
+            if error.in_doubt:
+                self._is_in_doubt = True
+                self._host.context.tell_after(DOUBT_LOOK, LookAtDeadlines())
+            raise
         (challenge,) = started
-        if challenge is not None:
+        if challenge is not None and self._roster.get(challenge.id) is None:
             self._roster.put(storage.Active(challenge, {}))
             self._arm()
         return challenge
@@ -252,6 +263,7 @@ class Challenges(Part):
 
     @override
     async def wake(self) -> None:
+        await self._look_for_what_is_in_doubt()
         await self._resume()
         if trio.current_time() >= self._settled_at:
             now = self._host.clock.now()
@@ -259,6 +271,14 @@ class Challenges(Part):
                 if self._is_over(active.challenge, now) and not self._waits_for_the_guild():
                     await self._end(active, silently=self._is_silent())
         self._arm()
+
+    async def _look_for_what_is_in_doubt(self) -> None:
+        if self._is_in_doubt:
+            await self._host.flushed()
+            for active in await self._host.read(lambda tx: storage.load(tx, self._host.guild_id)):
+                if self._roster.get(active.challenge.id) is None:
+                    self._roster.put(active)
+            self._is_in_doubt = False
 
     async def _resume(self) -> None:
         """See to it that what has ended lately is announced, once."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from alphapy.actors.engagement.part import Due
+    from alphapy.gateway.guilds import GuildCache
     from alphapy.pure.clock import Clock
     from alphapy.pure.ids import GuildId
     from alphapy.storage.pool import Pool
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
 LOOK_EVERY = 60.0
 SOONEST = 0.5
 """Seconds between two looks, at the most and at the least."""
+
+
+def where_known(guilds: GuildCache, due: Due) -> Due:
+    """Leave out guilds that Discord has not named: nothing can be done there yet, or any more."""
+
+    async def known(tx: Transaction, now: datetime) -> tuple[Sequence[GuildId], datetime | None]:
+        found, following = await due(tx, now)
+        return [guild_id for guild_id in found if guilds.get(guild_id) is not None], following
+
+    return known
 
 
 class EngagementClock(Actor):

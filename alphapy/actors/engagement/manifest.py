@@ -12,7 +12,7 @@ from alphapy.actors.engagement.badge_commands import BadgeCommands
 from alphapy.actors.engagement.badges import Badges
 from alphapy.actors.engagement.challenge_charts import Charts
 from alphapy.actors.engagement.challenge_commands import Commands as ChallengeCommands
-from alphapy.actors.engagement.clock import EngagementClock
+from alphapy.actors.engagement.clock import EngagementClock, where_known
 from alphapy.actors.engagement.config_commands import ConfigCommands
 from alphapy.actors.engagement.desk import Desk
 from alphapy.actors.engagement.messages import CLOCK, FEATURE, Tick
@@ -115,10 +115,10 @@ def _streaks(wiring: Wiring) -> PartDef:
     book = NicknameBook(wiring.settings)
     return PartDef(
         build=lambda host: Streaks(host, Nicknames(host, wiring.members, book)),
-        due=book.due,
+        due=where_known(wiring.guilds, book.due),
     )
 
 
 def _og(wiring: Wiring, book: OgBook) -> PartDef:
     discord = OgDiscord(reactions=wiring.members, directory=wiring.calls, book=book)
-    return PartDef(build=lambda host: Og(host, discord), due=book.due)
+    return PartDef(build=lambda host: Og(host, discord), due=where_known(wiring.guilds, book.due))

@@ -191,8 +191,8 @@ async def test_where_a_challenge_can_run(pool: Pool) -> None:
 
 async def test_an_eleventh_challenge_is_refused(pool: Pool) -> None:
     async with House(pool).open() as house:
-        for _ in range(10):
-            await house.run("start")
+        for number in range(10):
+            await house.run("start", title=str(number))
         answer = await house.run("start")
         assert answer.ephemeral
         assert "10 challenges are running" in answer.text
@@ -208,8 +208,8 @@ async def test_switched_off_it_names_the_command_that_switches_it_on(pool: Pool)
 
 async def test_suggestions(pool: Pool) -> None:
     async with House(pool).open() as house:
-        for _ in range(10):
-            await house.run("start")
+        for number in range(10):
+            await house.run("start", title=str(number))
         await house.run("cancel", challenge_id=2)
         ids = await house.suggestions("end", "challenge_id", "")
         assert [choice["value"] for choice in ids] == [1, *range(3, 11)]

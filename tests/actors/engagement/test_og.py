@@ -8,6 +8,7 @@ import attrs
 import pytest
 from typing_extensions import override
 
+from alphapy.actors.engagement.clock import where_known
 from alphapy.actors.engagement.og import Directory, Og, OgDiscord, Reactions, claims
 from alphapy.actors.engagement.og_book import OgBook, SessionWatch
 from alphapy.actors.engagement.og_messages import EMOJI, SELECTOR, OgStatus, ReadOg, SetUpOg
@@ -24,6 +25,7 @@ from alphapy.gateway.events import (
     MessageReactionAdd,
     Ready,
 )
+from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.models.guild import Permissions
 from alphapy.gateway.models.user import Member, User
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
@@ -353,6 +355,8 @@ async def test_guilds_are_named_until_they_were_looked_through(scene: Scene) -> 
         assert await scene.book.due(tx, now) == ((), None)
         scene.book.session_began()
         assert await scene.book.due(tx, now) == ([GUILD], None)
+        assert await where_known(scene.host.guilds, scene.book.due)(tx, now) == ([GUILD], None)
+        assert await where_known(GuildCache(), scene.book.due)(tx, now) == ([], None)
         scene.host.values["og_enabled"] = False
         assert await scene.book.due(tx, now) == ([], None)
 
