@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from alphapy.storage.pool import Pool, open_pool
 from tests.support.leaks import LeakWatch, every_secret
-from tests.support.memory import folder_in_memory
+from tests.support.memory import folder_in_memory, let_go_of_dead_runs
 from tests.support.postgres import TEMPLATE, Databases, shared_databases
 
 if TYPE_CHECKING:
@@ -30,6 +30,13 @@ def pytest_configure() -> None:
     """Keep the run's files in memory, if that is possible and nobody has said where they go."""
     if (folder := folder_in_memory()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
+        let_go_of_dead_runs(folder)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers for two cores: many tests wait for a socket, a process or a timer."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
 
 
 @pytest.fixture(scope="session", autouse=True)

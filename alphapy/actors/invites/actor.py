@@ -71,7 +71,7 @@ class Times:
     """How long things take, in seconds."""
 
     wait: float = 1.0
-    """From a join to the look at the invites: also the shortest time between two looks."""
+    """From a join, or from the guild's arrival, to the look at the invites: the shortest time between two."""
     patience: float = 60.0
     """For so long joins wait while Discord does not answer."""
     look_again: float = 60.0
@@ -279,6 +279,7 @@ class GuildInvites(Actor):
         )
 
     async def _look_now(self, counts: bool) -> None:
+        await trio.sleep(self._parts.times.wait)  # where many guilds appear, there is enough to do
         try:
             listing = await self._parts.lister.read(
                 self._guild_id, within=LOOK_WITHIN, priority=Priority.BACKFILL
