@@ -284,7 +284,8 @@ async def test_a_guild_that_is_slow_to_read_holds_up_no_other(
     async with offstage.bot() as service:
         live = say(offstage, channel_id=hall)
         await wait_until(lambda: len(answered(offstage, hall)) == 2, within=15, what="the other guild")
-        assert answered(offstage, hall) == [(there["id"], "hi 1"), (live["id"], "hi 2")]
+        # Up to three answers of a channel are under way at a time, so either may be posted first.
+        assert sorted(answered(offstage, hall)) == sorted([(there["id"], "hi 1"), (live["id"], "hi 2")])
         assert answered(offstage) == []
         offstage.sandbox.faults.disarm()
         await wait_until(lambda: len(answered(offstage)) == 1, within=15, what="the slow one")

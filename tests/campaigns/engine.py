@@ -15,7 +15,7 @@ from alphapy.sandbox.server import serve
 from tests.campaigns.bot import Bot, StopTooSlow
 from tests.campaigns.expected import unanswered_since
 from tests.campaigns.plan import Confirmed, Say, Slash
-from tests.campaigns.records import Books, read_books, store_rules
+from tests.campaigns.records import Books, read_books, store_contests, store_rules
 from tests.campaigns.striker import NotBack, Striker
 from tests.campaigns.town import TOKEN, Town
 from tests.campaigns.using import Use
@@ -70,8 +70,9 @@ class Round:
         """Play it to the end."""
         started = trio.current_time()
         self._folder.mkdir(parents=True, exist_ok=True)
+        store_rules(self._ground, self.town.guilds, self._plan.rules)
         contests = [channels[1] for channels in self.town.channels]
-        store_rules(self._ground, self.town.guilds, contests, self._plan.rules)
+        store_contests(self._ground, self.town.guilds, contests)
         async with trio.open_nursery() as nursery:
             sandbox: Sandbox = await nursery.start(partial(serve, self.town.world))
             bot = Bot(self._environment(sandbox), self._tree, self._folder)

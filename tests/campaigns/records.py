@@ -42,10 +42,8 @@ class Books:
     """What engagement has counted; None where nothing was to be counted."""
 
 
-def store_rules(
-    ground: Ground, guilds: Sequence[int], channels: Sequence[int], rules: Iterable[Rule]
-) -> None:
-    """Add the rules to every guild, in their order; and let each count, with a challenge in its channel."""
+def store_rules(ground: Ground, guilds: Sequence[int], rules: Iterable[Rule]) -> None:
+    """Add the rules to every guild, in their order, and one of auto-moderation."""
     rows = [
         (guild, rule.name.lower(), rule.kind, rule.trigger, rule.response, *_flags(rule))
         for guild in guilds
@@ -57,9 +55,15 @@ def store_rules(
             " case_sensitive, delete_trigger, reply_to_user) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
             rows,
         )
+        for guild in guilds:
+            cursor.execute(_MODERATION, {"guild": guild, "words": FORBIDDEN, "severity": SEVERITY})
+
+
+def store_contests(ground: Ground, guilds: Sequence[int], channels: Sequence[int]) -> None:
+    """Let every guild count its messages, with a challenge in its channel."""
+    with ground.connect() as connection, connection.cursor() as cursor:
         for guild, channel in zip(guilds, channels, strict=True):
             switch_on(cursor, guild, channel)
-            cursor.execute(_MODERATION, {"guild": guild, "words": FORBIDDEN, "severity": SEVERITY})
 
 
 _MODERATION = """
