@@ -261,6 +261,8 @@ def test_a_file_that_names_no_server(tmp_path: Path, text: str | None) -> None:
 def test_a_guard_without_a_server_is_not_waited_for_without_end(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with embedded_postgres(folder, settings=QUICK):
+        pass  # the folder is there, whichever test comes first
     monkeypatch.setattr(embedded, "START_SECONDS", 0.1)
     reader = os.open(folder / "owners", os.O_RDONLY | os.O_NONBLOCK)
     with pytest.raises(EmbeddedError, match="was not ready within"), embedded_postgres(folder):
