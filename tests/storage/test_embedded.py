@@ -261,6 +261,8 @@ def test_a_file_that_names_no_server(tmp_path: Path, text: str | None) -> None:
 def test_a_guard_without_a_server_is_not_waited_for_without_end(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with embedded_postgres(folder, settings=QUICK):
+        pass  # the folder is there, whichever test comes first
     monkeypatch.setattr(embedded, "START_SECONDS", 0.1)
     reader = os.open(folder / "owners", os.O_RDONLY | os.O_NONBLOCK)
     with pytest.raises(EmbeddedError, match="was not ready within"), embedded_postgres(folder):
@@ -307,6 +309,8 @@ def test_a_start_that_takes_too_long_is_given_up(folder: Path, monkeypatch: pyte
 
 
 def test_a_lock_that_is_held_too_long_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with embedded_postgres(folder, settings=QUICK):
+        pass  # the folder is there, whichever test comes first
     monkeypatch.setattr(embedded, "START_SECONDS", 0.1)
     monkeypatch.setattr(embedded, "STOP_SECONDS", 0.0)
     with (folder / "lock").open("ab") as held:
