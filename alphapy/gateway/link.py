@@ -47,7 +47,10 @@ def read_hello(payload: Envelope) -> float | Malformed:
 
 
 class Link:
-    """See the module. ``deadline`` is when the loop gives up listening; ``ready_since`` when READY came."""
+    """See the module. ``deadline`` is when the loop gives up listening; ``ready_since`` when READY came.
+
+    ``live_from`` is the number of READY or RESUMED; what comes before that is a replay.
+    """
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class Link:
         self.order = Order()
         self.deadline = math.inf
         self.ready_since: float | None = None
+        self.live_from: int | None = None
         self.resume_sent = False
         self.resume_answered = False
 

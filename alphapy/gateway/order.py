@@ -1,8 +1,9 @@
 """Dispatches in the order of their numbers: one that comes before its turn waits a moment for the others.
 
 Everything behind the shard relies on the order (progress is one number). Discord sends in order, but says
-nowhere that no number is ever left out; so a gap is waited for only briefly, and then asked for once by a
-RESUME (:meth:`alphapy.gateway.session.SessionTrack.ask_again`), before what is behind it is handed on.
+nowhere that no number is ever left out; so a gap is waited for only briefly. Outside of a replay it is then
+asked for once by a RESUME (:meth:`alphapy.gateway.session.SessionTrack.ask_again`), before what is behind it
+is handed on.
 """
 
 from __future__ import annotations

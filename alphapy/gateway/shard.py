@@ -326,8 +326,9 @@ class Shard:
                 return ending
 
     async def _close_gap(self, link: Link) -> Ending | None:
-        """A number does not come: have it sent again, or go on without it."""
-        if not self._draining and self._track.ask_again():
+        """A number does not come: have it sent again, or go on without it; a replay may leave numbers out."""
+        is_replay = link.live_from is None or self._track.seq < link.live_from
+        if not is_replay and not self._draining and self._track.ask_again():
             return Ending(EndKind.REWIND, f"event {self._track.seq + 1} did not come")
         await self._hand_on(link.order.release())
         return None
@@ -431,7 +432,7 @@ class Shard:
             self._complaints.payload("dispatch", "a dispatch before READY", payload)
             return None
         if name == "RESUMED":
-            self._resumed(link)
+            self._resumed(link, seq)
         if self._track.is_repeated(seq) or seq in link.order:
             self._duplicates += 1
             return None
@@ -462,23 +463,24 @@ class Shard:
         if isinstance(ready, Ready):
             self._track.begin(ready.session_id, ready.resume_gateway_url)
             self._return_turn()
-            self._arrive(link)
+            self._arrive(link, payload.s)
             _log.info(
                 "The gateway session is ready",
                 extra={"event": "gateway_ready", "shard": self.shard_id, "guilds": len(ready.guilds)},
             )
         return None
 
-    def _resumed(self, link: Link) -> None:
+    def _resumed(self, link: Link, seq: int) -> None:
         link.resume_answered = True
-        self._arrive(link)
+        self._arrive(link, seq)
         _log.info(
             "The gateway session is resumed",
             extra={"event": "gateway_resumed", "shard": self.shard_id, "seq": self._track.seq},
         )
 
-    def _arrive(self, link: Link) -> None:
+    def _arrive(self, link: Link, seq: int | None) -> None:
         link.deadline = math.inf
+        link.live_from = seq
         link.ready_since = trio.current_time()
         self._enter(ShardState.READY)
 

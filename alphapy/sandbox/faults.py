@@ -34,7 +34,7 @@ class GatewayFault(enum.Enum):
     REORDER = "reorder"
     """A dispatch arrives after the one that follows it."""
     OMIT = "omit"
-    """A dispatch does not arrive; only a RESUME brings it."""
+    """A dispatch that is no replay does not arrive; only a RESUME brings it."""
     WITHHOLD_ACKS = "withhold_acks"
     """``times`` heartbeats are not acknowledged."""
     REQUEST_HEARTBEAT = "request_heartbeat"

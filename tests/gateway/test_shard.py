@@ -170,6 +170,23 @@ async def test_a_number_that_does_not_come_is_asked_for_once_and_then_done_witho
         assert bench.shard.statistics().reconnects == 1
 
 
+async def test_a_replay_may_leave_numbers_out() -> None:
+    """As the gateway does with the RESUMED of an earlier time."""
+
+    async def drop(peer: Peer) -> None:
+        await peer.drop()
+
+    async def replay(peer: Peer) -> None:
+        await peer.send(HELLO)
+        await peer.expect(6)
+        await peer.send(dispatch(3, "A", {}), dispatch(5, "RESUMED", {}), dispatch(6, "B", {}))
+
+    async with running(greeting(drop, replay)) as bench:
+        await bench.until("B")
+        assert bench.names == ["READY", "A", "RESUMED", "B"]
+        assert bench.shard.statistics().reconnects == 1
+
+
 async def test_op_7_reconnects_and_resumes_at_once() -> None:
     async def reconnect(peer: Peer) -> None:
         await peer.send({"op": 7, "d": None})

@@ -284,7 +284,7 @@ class Connection:
         if frame is None:
             raise Closing(Close.UNKNOWN_ERROR, "The client is too slow")
         self._sent = number
-        if self._due(session, GatewayFault.OMIT):
+        if number > max(session.resumed, 1) and self._due(session, GatewayFault.OMIT):
             return
         if self._due(session, GatewayFault.TRUNCATE):
             encoded = self._encode(frame)
