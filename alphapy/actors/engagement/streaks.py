@@ -1,15 +1,17 @@
 """The part ``streaks``: days in a row, and the name under which a member is known (spec/engagement.md 5.5).
 
-Memory holds the members who wrote last. One who is not among them is read by the batch in which they write,
-all such members of a batch at once; a row that is still on its way to the database is found there. What is
-shown in nicknames is a matter of whoever is told of it (:class:`Shown`), and never delays a count.
+Memory holds the members who wrote last, and of most guilds all of them. Only where there are more is one who
+is not among them read by the batch in which they write, all such members of a batch at once; a row that is
+still on its way to the database is found there. What is shown in nicknames is a matter of whoever is told of
+it (:class:`Shown`), and never delays a count.
 
-When it fails: the memory is thrown away and read again, member by member.
+When it fails: the memory is thrown away and read again.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -22,7 +24,7 @@ from alphapy.storage import engagement_streaks as storage
 from alphapy.storage.engagement_rows import StreakRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import date
 
     from alphapy.actors.engagement.part import Host, Post, Row, Work
@@ -91,6 +93,14 @@ class _Member:
 _NOBODY = _Member()
 
 
+@attrs.frozen
+class _State:
+    """What the part reads: those who wrote last, the last one first, and what is shown."""
+
+    rows: Sequence[StreakRow]
+    shown: object
+
+
 class Streaks(Part):
     """The streaks of one guild; see the module."""
 
@@ -99,6 +109,8 @@ class Streaks(Part):
         self._shown = shown
         self._remembered = remembered
         self._members: OrderedDict[UserId, _Member] = OrderedDict()
+        self._has_all = False
+        """Whether whoever is not in memory has no row."""
 
     @property
     @override
@@ -107,12 +119,16 @@ class Streaks(Part):
 
     @override
     async def read(self, tx: Transaction) -> object:
-        return await self._shown.read(tx)
+        rows = await storage.latest(tx, self._host.guild_id, limit=self._remembered + 1)
+        return _State(rows, await self._shown.read(tx))
 
     @override
     def adopt(self, state: object) -> None:
-        self._members.clear()
-        self._shown.adopt(state)
+        assert isinstance(state, _State), "what read returned"  # noqa: S101
+        kept = state.rows[: self._remembered]
+        self._members = OrderedDict((row.user_id, _member(row)) for row in reversed(kept))
+        self._has_all = len(kept) == len(state.rows)
+        self._shown.adopt(state.shown)
 
     @override
     def forget(self, user_id: UserId) -> None:
@@ -135,9 +151,13 @@ class Streaks(Part):
             # The batch's own members are the last ones.
             while len(members) > max(self._remembered, len(posts)):
                 members.popitem(last=False)
+                self._has_all = False
 
     async def _learn(self, missing: Iterable[UserId]) -> None:
         """Find out about these members, from rows that are not written yet, or else from the database."""
+        if self._has_all:
+            self._members.update(dict.fromkeys(missing, _NOBODY))
+            return
         guild_id = self._host.guild_id
         found = {
             user_id: row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import pytest
@@ -14,17 +14,19 @@ from alphapy.actors.engagement.part import NOT_MINE
 from alphapy.actors.engagement.streaks import Shown, Streaks
 from alphapy.pure.engagement.nicknames import Streak
 from alphapy.pure.ids import UserId
+from alphapy.storage.pool import Pool
 from tests.support.actors import ask
 from tests.support.engagement import ADDRESS, EngagementHouse, message
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from alphapy.actors.engagement.part import Post
     from alphapy.storage.effects import Draft, Effect
-    from alphapy.storage.pool import Pool
     from alphapy.storage.transaction import Transaction
+
+T = TypeVar("T")
 
 NOON = datetime(2026, 7, 20, 12, tzinfo=UTC)
 ALL = "SELECT user_id, last_day, current_days, base_nickname FROM engagement_streaks ORDER BY user_id"
@@ -81,8 +83,21 @@ class Signs(Shown):
         self.forgotten.append(user_id)
 
 
-def house(pool: Pool, signs: Signs, *, remembered: int = 5_000) -> EngagementHouse:
-    return EngagementHouse(pool, [lambda host: Streaks(host, signs, remembered=remembered)])
+@attrs.define
+class Watched:
+    """A pool, and who has asked it."""
+
+    pool: Pool
+    asked: list[str] = attrs.field(factory=list)
+
+    async def run(self, component: str, work: Callable[[Transaction], Awaitable[T]], **how: Any) -> T:
+        self.asked.append(component)
+        return await self.pool.run(component, work, **how)
+
+
+def house(pool: Pool, signs: Signs, *, remembered: int = 5_000, through: Any = None) -> EngagementHouse:
+    parts = [lambda host: Streaks(host, signs, remembered=remembered)]
+    return EngagementHouse(pool, parts, through=through)
 
 
 def day(offset: int) -> datetime:
@@ -163,6 +178,27 @@ async def test_who_is_not_remembered_is_found_again(pool: Pool, *, writes: bool)
     ]
     assert signs.stored[0] is not None
     assert signs.stored[0].base == "Pixel"
+
+
+@pytest.mark.parametrize(("remembered", "reads"), [(3, 0), (2, 1)])
+async def test_nobody_is_read_where_all_are_in_memory(pool: Pool, *, remembered: int, reads: int) -> None:
+    async with pool.transaction("test") as tx:
+        await tx.execute(
+            "INSERT INTO engagement_streaks (guild_id, user_id, last_day, current_days, base_nickname)"
+            " VALUES (7, 30, '2026-07-19', 8, 'a'), (7, 31, '2026-07-18', 9, 'b'), (7, 32, NULL, 0, NULL)"
+        )
+    signs = Signs()
+    through = Watched(pool)
+    where = house(pool, signs, remembered=remembered, through=through)
+    async with where.running() as registry:
+        where.tell(registry, message(1, 30, at=day(0)), 1)
+        await settled(where, 1)
+        through.asked.clear()
+        where.tell(registry, message(2, 99, at=day(0)), 2)
+        await settled(where, 2)
+        assert through.asked.count("engagement") == reads
+    assert (await where.rows(ALL))[0][:3] == (30, date(2026, 7, 20), 9)
+    assert (await where.rows(ALL))[-1][:3] == (99, date(2026, 7, 20), 1)
 
 
 async def test_other_turns_are_passed_on() -> None:
