@@ -33,7 +33,12 @@ async def holding(
 
 async def held(pool: Pool) -> int:
     async with pool.transaction("test") as tx:
-        return int(await tx.fetch_value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"))
+        return int(
+            await tx.fetch_value(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+        )
 
 
 async def test_overlapping_shards_are_refused(database_url: str) -> None:
