@@ -261,6 +261,7 @@ class Service:
             settings=self.settings,
             running=self.registry,
             guilds=self.guilds,
+            caught_up=self._is_caught_up,
             owners=self.owners,
             catalogue=catalogue,
             info=self.info,
@@ -412,8 +413,14 @@ class Service:
         return None if guild is None else guild.name
 
     def _guilds_of(self, shard_id: int) -> list[GuildId]:
-        count = max(1, len(self.shards.statistics()))
-        return [guild_id for guild_id in self.guilds.known() if (guild_id >> 22) % count == shard_id]
+        return [guild_id for guild_id in self.guilds.known() if self._shard_of(guild_id) == shard_id]
+
+    def _shard_of(self, guild_id: GuildId) -> int:
+        return (guild_id >> 22) % max(1, len(self.shards.statistics()))
+
+    def _is_caught_up(self, guild_id: GuildId, feature: str) -> bool:
+        is_live = self.lifecycle.is_live(self._shard_of(guild_id))
+        return is_live and not self.backfill.is_filling(guild_id, feature)
 
     def _crashed(self, crash: Crash) -> None:
         self.registry.tell(EVENTS, command_error(crash))

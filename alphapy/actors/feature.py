@@ -33,6 +33,7 @@ from alphapy.gateway.rest.invites import InviteCalls
 from alphapy.gateway.rest.members import MemberCalls
 from alphapy.gateway.rest.moderation import ModerationCalls
 from alphapy.pure.clock import Clock
+from alphapy.pure.ids import GuildId
 from alphapy.pure.masking import Mask
 from alphapy.storage.pool import Pool
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from alphapy.actors.kernel.registry import RestartReport
     from alphapy.actors.settings.snapshot import SettingsSnapshot
-    from alphapy.pure.ids import ApplicationId, GuildId
+    from alphapy.pure.ids import ApplicationId
 
 
 @attrs.frozen
@@ -212,6 +213,8 @@ class Wiring:
     settings: SettingsBoard
     running: Running
     guilds: GuildCache
+    caught_up: Callable[[GuildId, str], bool]
+    """Whether a feature has been told everything that happened in a guild until about now."""
     owners: Owners
     catalogue: Catalogue
     info: ServiceInfo

@@ -67,6 +67,10 @@ class Lifecycle:
             self._first(shard_id, self._guilds_of(shard_id), resumed=True)
         self._down.discard(shard_id)
 
+    def is_live(self, shard_id: int) -> bool:
+        """Whether a shard hears what happens now: its session goes on, and nothing is being replayed."""
+        return shard_id in self._online and shard_id in self._seen and shard_id not in self._down
+
     def joined(self, guild_id: GuildId) -> None:
         """The bot was added to a guild."""
         self._sync((guild_id,), SyncType.GUILD_JOIN)

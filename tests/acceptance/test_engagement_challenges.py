@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alphapy.sandbox.faults import RestFault
 from tests.acceptance.engagement import Town
 from tests.support.bot import described, title_of
 from tests.support.waiting import wait_until
@@ -132,3 +133,25 @@ async def test_scenarios_5_to_7_it_ends_while_the_bot_is_away_and_is_announced_o
 
         await wait_until(is_noted, what="the note that it is announced")
     assert title_of(announcements(town)[-1]) == "🏆 Late"
+
+
+async def test_what_was_posted_before_the_end_counts_however_late_it_is_read_back(
+    offstage: Stage, pool: Pool
+) -> None:
+    """Away across the end, with a session that Discord refuses and a history that is slow to come."""
+    town = Town(offstage, pool)
+    async with offstage.bot():
+        await town.configure("toggle", feature="challenges_enabled", enabled=True)
+        await town.run("ada", "/challenge start", duration="1h")
+        town.person("alan").say(town.general, "hello")
+        await wait_until(lambda: counts_are(town, [1]), what="the count")
+    for text in ("hello", "anybody?"):
+        town.person("margaret").say(town.general, text)
+    await town.rows("UPDATE engagement_challenges SET ends_at = clock_timestamp() RETURNING id")
+    await town.rows("UPDATE gateway_sessions SET session_id = 'forgotten' RETURNING shard_id")
+    route = "GET /channels/{channel_id}/messages"
+    where = {"channel_id": str(town.general)}
+    offstage.sandbox.faults.arm_rest(RestFault.SLOW, route=route, where=where, seconds=4.0)
+    async with offstage.bot():
+        await wait_until(lambda: len(announcements(town)) == 1, what="the announcement", within=40)
+    assert await town.rows(CHALLENGES) == [(1, False, "winner", town.person("margaret").id, 2)]

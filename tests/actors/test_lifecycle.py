@@ -87,3 +87,28 @@ def test_an_ordered_stop_is_no_outage() -> None:
 
 def test_a_guild_that_is_joined_is_seen_to() -> None:
     assert follow(("joined", 7)) == ["guild_join [7]"]
+
+
+def test_a_shard_is_live_from_when_its_replay_is_over_until_it_is_lost() -> None:
+    bus: Any = Ear()
+    lifecycle = Lifecycle(bus, lambda _shard_id: A)
+    live: list[bool] = []
+
+    def look() -> None:
+        live.append(lifecycle.is_live(0))
+
+    look()
+    lifecycle.state_changed(0, ShardState.READY)
+    look()  # RESUMED has come; what is replayed before it has not been routed yet
+    lifecycle.resumed(0)
+    look()
+    lifecycle.state_changed(0, ShardState.CONNECTING)
+    look()
+    lifecycle.state_changed(0, ShardState.READY)
+    look()
+    lifecycle.began(0, A)
+    look()
+    lifecycle.state_changed(0, ShardState.DRAINING)
+    look()
+    assert live == [False, False, True, False, False, True, False]
+    assert not lifecycle.is_live(1)

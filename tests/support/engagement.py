@@ -132,6 +132,7 @@ class EngagementHouse:
             waypoints=Unwatched(),
         )
         self.parts = parts
+        self.is_caught_up = True
 
     @asynccontextmanager
     async def running(
@@ -139,7 +140,13 @@ class EngagementHouse:
     ) -> AsyncIterator[Registry]:
         """The actors, and the writer of what is noted unless the test writes itself."""
         await self.progress.begin(0, session, mark=mark)
-        with_these = Collaborators(kit=self.kit, settings=self.settings, guilds=self.guilds, parts=self.parts)
+        with_these = Collaborators(
+            kit=self.kit,
+            settings=self.settings,
+            guilds=self.guilds,
+            caught_up=lambda guild_id, feature: (guild_id, feature) == (GUILD, FEATURE) and self.is_caught_up,
+            parts=self.parts,
+        )
         engagement = ChildSpec(
             factory=lambda context: GuildEngagement(context, with_these),
             restarts=1000,

@@ -174,6 +174,11 @@ class Backfill:
         """Whether this guild has a gap."""
         return guild_id in self._gaps
 
+    def is_filling(self, guild_id: GuildId, feature: str) -> bool:
+        """Whether a feature has not dealt with all that this guild missed."""
+        gap = self._gaps.get(guild_id)
+        return gap is not None and (feature in gap.held or feature in gap.left)
+
     def appeared(self, guild_id: GuildId) -> None:
         """The guild is there, or is known from before: its gap, if it has one, can be read."""
         gap = self._gaps.get(guild_id)

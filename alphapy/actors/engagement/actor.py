@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import psycopg
+import trio
 from typing_extensions import override
 
 from alphapy.actors.effects.messages import EffectClosed, EffectLeft, PickUp
@@ -35,6 +36,7 @@ from alphapy.gateway.events import MessageCreate
 from alphapy.gateway.guilds import GuildCache
 from alphapy.gateway.models.guild import THREAD_TYPES
 from alphapy.gateway.models.message import DEFAULT, REPLY
+from alphapy.pure.ids import GuildId
 from alphapy.storage.errors import DatabaseBusy, DatabaseUnavailable
 from alphapy.storage.rows import write_rows
 
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from alphapy.actors.settings.snapshot import SettingsSnapshot
     from alphapy.gateway.events import Event
     from alphapy.pure.clock import Clock
-    from alphapy.pure.ids import ChannelId, GuildId, MessageId
+    from alphapy.pure.ids import ChannelId, MessageId
     from alphapy.storage.effects import Draft, Effect
     from alphapy.storage.transaction import Transaction
 
@@ -55,6 +57,9 @@ log = logging.getLogger("alphapy.actors.engagement")
 
 RECENT = 2_000
 """Message ids that are remembered, so that each counts once (spec/engagement.md 1)."""
+
+BEHIND_FOR = 600.0
+"""Seconds that what is due waits for a guild that is not heard, or that Discord has not named."""
 
 _OUTAGES = (Unavailable, DatabaseUnavailable, DatabaseBusy, psycopg.OperationalError)
 
@@ -77,6 +82,8 @@ class Collaborators:
     kit: JournalKit
     settings: SettingsReader
     guilds: GuildCache
+    caught_up: Callable[[GuildId, str], bool]
+    """Whether a feature has been told everything that happened in a guild until about now."""
     parts: Sequence[Callable[[Host], Part]]
 
 
@@ -98,6 +105,7 @@ class GuildEngagement(Actor):
         self._with = with_these
         self._journal = Journal(context, with_these.kit, on_done=self._on_done, on_undone=self._on_undone)
         self._settings: SettingsSnapshot | None = None
+        self._behind_since: float | None = None
         self._recent: dict[MessageId, None] = {}
         self._is_suspect = False
         """Whether parts may have counted what was not passed on, so that they have to read again."""
@@ -132,6 +140,16 @@ class GuildEngagement(Actor):
         """See Host."""
         settings = self.settings
         return settings.enabled(FEATURE) and bool(settings.value(FEATURE, f"{part}_enabled"))
+
+    def is_caught_up(self) -> bool:
+        """See Host."""
+        if self.guilds.is_known(self._guild_id) and self._with.caught_up(self._guild_id, FEATURE):
+            self._behind_since = None
+            return True
+        now = trio.current_time()
+        if self._behind_since is None:
+            self._behind_since = now
+        return now - self._behind_since >= BEHIND_FOR
 
     async def flushed(self) -> None:
         """See Host."""

@@ -5,9 +5,11 @@ does nothing where the challenge is not active any more: whatever the process di
 it, there is one winner, one badge and one announcement.
 
 Membership follows the instants of the messages; the end, the wall clock, which is looked at once a minute at
-least. When it fails: the database is gone: the end waits for it, behind the messages that came before.
-Discord refuses the channel: the system channel is tried, then the guild's log is told. A role that cannot be
-given is told there, too, and is not tried again.
+least, and what was posted before it: nothing ends while some of that may not have been told.
+
+When it fails: the database is gone: the end waits for it, behind the messages that came before. Discord
+refuses the channel: the system channel is tried, then the guild's log is told. A role that cannot be given is
+told there, too, and is not tried again.
 """
 
 from __future__ import annotations
@@ -52,9 +54,6 @@ if TYPE_CHECKING:
 GRACE: Final = timedelta(seconds=1)
 """How long after its end a challenge is ended, so that messages posted just before it have arrived."""
 
-SETTLE: Final = 2.0
-"""Seconds after the load, for what came while nobody listened to be given again before anything is ended."""
-
 LOOK_EVERY: Final = 60.0
 SOONEST: Final = 0.05
 """Seconds between two looks at the wall clock, at the most and at the least."""
@@ -62,9 +61,8 @@ SOONEST: Final = 0.05
 DOUBT_LOOK: Final = 1.0
 """Seconds until it is looked whether a challenge was begun."""
 
-UNKNOWN_LOOK_EVERY: Final = 5.0
-UNKNOWN_FOR: Final = 600.0
-"""Seconds between looks for a guild that Discord has not named, and until the bot counts as gone from it."""
+BEHIND_LOOK: Final = 1.0
+"""Seconds until it is looked again whether everything was told that was posted before an end."""
 
 
 @attrs.frozen
@@ -76,17 +74,14 @@ class _State:
 class Challenges(Part):
     """The challenges of one guild."""
 
-    def __init__(self, host: Host, rng: random.Random, *, settle: float = SETTLE) -> None:
+    def __init__(self, host: Host, rng: random.Random) -> None:
         self._host = host
         self._rng = rng
-        self._settle = settle
         self._effects = Effects(host)
         self._roster = Roster()
         self._editing = Editing(host, self._roster)
         self._unannounced: list[Ended] = []
-        self._settled_at = 0.0
         self._armed_for: float | None = None
-        self._unknown_since: float | None = None
         self._is_in_doubt = False
         """Whether a challenge may have been begun that memory does not know."""
 
@@ -106,7 +101,6 @@ class Challenges(Part):
     @override
     def adopt(self, state: object) -> None:
         assert isinstance(state, _State)  # noqa: S101 -- what read() returns
-        self._settled_at = trio.current_time() + self._settle
         self._roster.replace(state.active)
         self._unannounced = list(state.unannounced)
 
@@ -265,11 +259,10 @@ class Challenges(Part):
     async def wake(self) -> None:
         await self._look_for_what_is_in_doubt()
         await self._resume()
-        if trio.current_time() >= self._settled_at:
-            now = self._host.clock.now()
-            for active in self._roster:
-                if self._is_over(active.challenge, now) and not self._waits_for_the_guild():
-                    await self._end(active, silently=self._is_silent())
+        now = self._host.clock.now()
+        for active in self._roster:
+            if self._is_over(active.challenge, now) and self._host.is_caught_up():
+                await self._end(active, silently=self._is_silent())
         self._arm()
 
     async def _look_for_what_is_in_doubt(self) -> None:
@@ -300,15 +293,6 @@ class Challenges(Part):
     def _is_over(challenge: Challenge, now: datetime) -> bool:
         return challenge.ends_at is None or challenge.ends_at + GRACE <= now
 
-    def _waits_for_the_guild(self) -> bool:
-        """Whether it must still be found out if the bot is in the guild at all."""
-        if self._host.guilds.is_known(self._host.guild_id):
-            self._unknown_since = None
-            return False
-        if self._unknown_since is None:
-            self._unknown_since = trio.current_time()
-        return trio.current_time() - self._unknown_since < UNKNOWN_FOR
-
     def _is_silent(self) -> bool:
         """Whether an end is told to nobody: the feature is off, or the bot has left (5.2)."""
         return not (self._host.is_on(PART) and self._host.guilds.is_known(self._host.guild_id))
@@ -322,8 +306,7 @@ class Challenges(Part):
             now if one.challenge.ends_at is None else one.challenge.ends_at + GRACE for one in self._roster
         ]
         wait = (min(ends) - now).total_seconds()
-        least = UNKNOWN_LOOK_EVERY if self._unknown_since is not None else SOONEST
-        wait = min(max(wait, self._settled_at - moment, least), LOOK_EVERY)
+        wait = min(max(wait, SOONEST if wait > 0 else BEHIND_LOOK), LOOK_EVERY)
         if self._armed_for is None or moment + wait < self._armed_for:
             self._armed_for = moment + wait
             self._host.context.tell_after(wait, LookAtDeadlines())

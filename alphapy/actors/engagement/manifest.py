@@ -65,6 +65,7 @@ def build(wiring: Wiring) -> Feature:
         kit=wiring.journal,
         settings=wiring.settings,
         guilds=wiring.guilds,
+        caught_up=wiring.caught_up,
         parts=[part.build for part in parts],
     )
     desk = Desk(

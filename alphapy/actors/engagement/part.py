@@ -117,6 +117,13 @@ class Host(Protocol):
         """Whether ``engagement.enabled`` and ``engagement.<part>_enabled`` are on, as of that message."""
         ...
 
+    def is_caught_up(self) -> bool:
+        """Whether everything posted until about now has been told, so that what is due may be decided.
+
+        Not while Discord is not heard, or what was missed is read back; after ten minutes of that, yes.
+        """
+        ...
+
     async def flushed(self) -> None:
         """Wait until every row of this guild is in the database; raises Unavailable where that takes long."""
         ...

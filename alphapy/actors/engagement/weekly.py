@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 GRACE: Final = timedelta(seconds=2)
 """How long after its end a week is computed at the soonest: what was posted just before has to arrive."""
 
-SETTLE: Final = 5.0
-"""Seconds after the load, for what came while nobody listened to be given again before a week is computed."""
+BEHIND_LOOK: Final = 1.0
+"""Seconds until it is looked again whether everything was told that was posted in a week."""
 
 BOTS: Final = 500
 """Bots that are remembered: Discord does not say of who takes a reaction back whether it is one."""
@@ -84,16 +84,14 @@ class State:
 class Weekly(Part):
     """The weekly awards of one guild; see the module."""
 
-    def __init__(self, host: Host, reactions: Reactions, *, settle: float = SETTLE) -> None:
+    def __init__(self, host: Host, reactions: Reactions) -> None:
         self._host = host
         self._reactions = reactions
-        self._settle = settle
         self._computing = Computing(host)
         self._has_rows = False
         self._bots: OrderedDict[UserId, None] = OrderedDict()
         self._recounting: dict[MessageId, bool] = {}
         """Messages whose reactions Discord is asked for, and whether there was one meanwhile."""
-        self._is_settled = False
         self._computed: datetime | None = None
         """The end of the last week that is known to be computed."""
         self._armed: datetime | None = None
@@ -221,7 +219,7 @@ class Weekly(Part):
             case WhereAnnounced(week_id):
                 return await self._computing.where(week_id)
             case ComputeDue():
-                self._armed, self._is_settled = None, True
+                self._armed = None
                 await self.wake()
             case Recount():
                 self._recounting[message.message_id] = False
@@ -268,14 +266,12 @@ class Weekly(Part):
         now = self._host.clock.now()
         at = period.end + max(jitter(self._host.guild_id, period), GRACE)
         wait = (at - now).total_seconds()
-        if not self._is_settled:
-            wait = max(wait, self._settle)
-        if wait <= 0:
+        if wait <= 0 and self._host.is_caught_up():
             await self._computing.run(period, again=False)
             self._computed = period.end
         elif self._armed != period.end:
             self._armed = period.end
-            self._host.context.tell_after(wait, ComputeDue())
+            self._host.context.tell_after(max(wait, BEHIND_LOOK), ComputeDue())
 
     def _is_due(self, period: Period) -> bool:
         """Whether a week is to be computed, as far as is known, and the guild's name is known for it."""

@@ -194,12 +194,16 @@ async def test_each_feature_is_told_what_it_wants_in_order(play: Play) -> None:
     old = play.write(600, channel=HALL)
     first, second = play.write(50), play.write(30, channel=HALL)
     long = play.write(20, "much too long for custom commands")
+    assert not play.backfill.is_filling(GUILD, CUSTOM)
     play.backfill.opened(0, "new", [GUILD], play.ago(3600))
+    assert play.backfill.is_filling(GUILD, CUSTOM)
     play.arrive()
     live = play.live(5)
     assert play.outcome() is Delivery.ACCEPTED
     async with trio.open_nursery() as nursery:
         await run(play, nursery)
+        assert play.backfill.is_filling(GUILD, CUSTOM), "it was told, and has not dealt with it"
+        assert not play.backfill.is_filling(GUILD, "reads_nothing_back")
         assert play.told(CUSTOM) == [first.id, second.id, live.key]
         assert play.told(COUNTS) == [old.id, first.id, second.id, long.id]
         closing = [(name, event.key) for name, event in play.town.told if event.closes]
@@ -210,6 +214,7 @@ async def test_each_feature_is_told_what_it_wants_in_order(play: Play) -> None:
         play.live(6)
         assert play.outcome() is None, "it goes live"
         play.finish()
+        assert not play.backfill.is_filling(GUILD, CUSTOM)
         assert play.town.over == [GUILD]
         nursery.cancel_scope.cancel()
     counts = play.backfill.statistics()

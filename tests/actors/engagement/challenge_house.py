@@ -211,7 +211,7 @@ class House:
     """One life of the process. A second one with the same database, clock and Discord is the next."""
 
     def __init__(
-        self, pool: Pool, before: House | None = None, *, settle: float = 0.0, **values: Any
+        self, pool: Pool, before: House | None = None, *, is_caught_up: bool = True, **values: Any
     ) -> None:
         self.pool = pool
         self.clock: FakeClock = before.clock if before is not None else FakeClock()
@@ -227,7 +227,7 @@ class House:
         self.crashes: list[Any] = []
         self.progress = Progress(StoredProgress(pool), random.Random(1))
         self.part: Challenges | None = None
-        self._settle = settle
+        self.is_caught_up = is_caught_up
         self._registry: Registry | None = None
         self._seq: int = before._seq if before is not None else 0
         self.kit = JournalKit(
@@ -244,12 +244,20 @@ class House:
 
     def _actor(self, context: Context) -> GuildEngagement:
         def build(host: Any) -> Challenges:
-            self.part = Challenges(host, random.Random(3), settle=self._settle)
+            self.part = Challenges(host, random.Random(3))
             return self.part
 
         return GuildEngagement(
             context,
-            Collaborators(kit=self.kit, settings=self.settings, guilds=self.guilds, parts=(build,)),
+            Collaborators(
+                kit=self.kit,
+                settings=self.settings,
+                guilds=self.guilds,
+                caught_up=lambda guild_id, feature: (
+                    (guild_id, feature) == (GUILD, FEATURE) and self.is_caught_up
+                ),
+                parts=(build,),
+            ),
         )
 
     @asynccontextmanager

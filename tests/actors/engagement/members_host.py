@@ -87,6 +87,7 @@ class FakeHost(Host):
         self.the_context = FakeContext()
         self.drafts: list[Draft] = []
         self.fails: Exception | None = None
+        self.caught_up = True
         self.appear()
 
     def appear(
@@ -130,6 +131,10 @@ class FakeHost(Host):
     @override
     def is_on(self, part: str) -> bool:
         return self.settings.enabled(FEATURE) and bool(self.settings.value(FEATURE, f"{part}_enabled"))
+
+    @override
+    def is_caught_up(self) -> bool:
+        return self.caught_up
 
     @override
     async def flushed(self) -> None:

@@ -12,6 +12,7 @@ import trio
 from typing_extensions import override
 
 from alphapy.actors.effects.verbs import Verb
+from alphapy.actors.engagement import actor
 from alphapy.actors.engagement.actor import RECENT, qualifies
 from alphapy.actors.engagement.messages import Forget, Wake
 from alphapy.actors.engagement.part import NOT_MINE, Part, Post, Work
@@ -256,6 +257,29 @@ async def test_every_message_counts_once_however_it_comes(pool: Pool) -> None:
     assert await where.rows(ALL) == [(1030, 3), (1031, 1)]
     assert plan.loads == 2
     assert plan.woken == 2
+
+
+async def test_what_is_due_waits_for_a_guild_that_is_not_heard_but_not_for_ever(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts: list[Host] = []
+
+    def part(host: Host) -> Part:
+        hosts.append(host)
+        return tally(Plan(), FIRST, "streaks")(host)
+
+    where = EngagementHouse(pool, [part])
+    async with where.running() as registry:
+        where.tell(registry, message(1), 1)
+        await settled(where, 1)
+        (host,) = hosts
+        assert not host.is_caught_up(), "Discord has not named the guild"
+        where.guilds.apply(GuildCreate(id=GUILD))
+        assert host.is_caught_up()
+        where.is_caught_up = False
+        assert not host.is_caught_up()
+        monkeypatch.setattr(actor, "BEHIND_FOR", 0.0)
+        assert host.is_caught_up()
 
 
 async def test_a_part_that_fails_leaves_out_what_it_fails_on_and_stops_no_other(pool: Pool) -> None:

@@ -164,7 +164,7 @@ async def test_scenario_17_the_star_goes_to_the_next_when_its_photo_is_deleted(p
 
 
 async def test_scenario_14_the_week_is_announced_once_when_it_is_over(pool: Pool) -> None:
-    house = WeeklyHouse(pool, settle=0)
+    house = WeeklyHouse(pool, is_caught_up=True)
     house.clock.jump_to(PERIOD.end - timedelta(minutes=1))
     async with house.open() as door:
         image = door.post(1, 30, **IMAGE)
@@ -461,7 +461,7 @@ async def test_a_week_is_computed_by_itself_once_even_when_asked_for_before(pool
         door.post(1, 30)
         await door.compute()
         await door.settled()
-    again = WeeklyHouse(pool, settle=0)
+    again = WeeklyHouse(pool, is_caught_up=True)
     async with again.open("another") as door:
         door.post(2, 31)
         door.post(3, 31)
@@ -481,7 +481,7 @@ async def test_a_week_that_ended_while_nobody_listened_is_caught_up_within_48_ho
     async with house.open() as door:
         door.post(1, 30)
         await door.settled()
-    again = WeeklyHouse(pool, settle=0)
+    again = WeeklyHouse(pool, is_caught_up=True)
     again.clock.jump_to(PERIOD.end + timedelta(hours=hours))
     async with again.open("another") as door:
         door.wake()
@@ -493,7 +493,7 @@ async def test_a_week_that_ended_while_nobody_listened_is_caught_up_within_48_ho
 
 
 async def test_nothing_happens_while_it_is_off_or_the_guild_is_not_known(pool: Pool) -> None:
-    house = WeeklyHouse(pool, settle=0)
+    house = WeeklyHouse(pool, is_caught_up=True)
     house.settings.values["weekly_enabled"] = False
     async with house.open() as door:
         door.wake()

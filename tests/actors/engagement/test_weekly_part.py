@@ -36,9 +36,9 @@ CHANNEL, MESSAGE = ChannelId(20), MessageId(30)
 REACTION = partial(MessageReactionAdd, channel_id=CHANNEL, message_id=MESSAGE, emoji=Emoji(name="x"))
 
 
-def weekly(host: FakeHost, *, settle: float = 5.0, has_rows: bool = True) -> tuple[Weekly, FakeDiscord]:
+def weekly(host: FakeHost, *, has_rows: bool = True) -> tuple[Weekly, FakeDiscord]:
     discord = FakeDiscord()
-    found = Weekly(host, discord, settle=settle)
+    found = Weekly(host, discord)
     found.adopt(State(has_rows, None))
     return found, discord
 
@@ -59,24 +59,29 @@ async def test_a_timer_runs_to_the_guilds_own_instant_within_two_minutes() -> No
     await found.wake()
     await found.wake()
     ((seconds, message),) = host.the_context.later
-    expected = max(jitter(host.guild_id, PERIOD).total_seconds(), 5.0)
+    expected = max(jitter(host.guild_id, PERIOD).total_seconds(), 2.0)
     assert seconds == pytest.approx(expected)
     assert message == ComputeDue()
 
 
 async def test_after_a_load_what_was_missed_is_waited_for(pool: Pool) -> None:
     host = host_at(pool, after=timedelta(hours=1))
-    found, _ = weekly(host, settle=5.0)
+    host.caught_up = False
+    found, _ = weekly(host)
     await found.wake()
-    assert [seconds for seconds, _ in host.the_context.later] == [5.0]
+    assert await found.handle(ComputeDue()) is None
+    assert [seconds for seconds, _ in host.the_context.later] == [1.0, 1.0]
+    async with pool.transaction("test") as tx:
+        assert await tx.fetch_value("SELECT count(*) FROM engagement_weekly_awards") == 0
+    host.caught_up = True
     assert await found.handle(ComputeDue()) is None
     async with pool.transaction("test") as tx:
         assert await tx.fetch_value("SELECT count(*) FROM engagement_weekly_awards") == 1
     await found.wake()
-    assert len(host.the_context.later) == 1, "it is known to be computed"
+    assert len(host.the_context.later) == 2, "it is known to be computed"
     host.the_clock.advance(WEEK - timedelta(hours=1))
     await found.wake()
-    assert len(host.the_context.later) == 2, "the next week"
+    assert len(host.the_context.later) == 3, "the next week"
 
 
 async def test_no_week_is_computed_outside_of_its_48_hours_nor_while_off_nor_for_a_guild_without_a_name() -> (

@@ -151,14 +151,15 @@ class FakeDiscord(Roster, Members, Hands, Reactions):
 
 
 class WeeklyHouse(EngagementHouse):
-    """See the module. Weeks are computed by themselves ``settle`` seconds after the load, at the soonest."""
+    """See the module. Weeks are computed by themselves only where it ``is_caught_up``."""
 
-    def __init__(self, pool: Pool, *, settle: float = 3600.0, **settings: Any) -> None:
+    def __init__(self, pool: Pool, *, is_caught_up: bool = False, **settings: Any) -> None:
         self.discord = FakeDiscord()
         self.seq = 0
         discord = self.discord
         settings = {"weekly_award_channel_id": AWARDS, **settings}
-        super().__init__(pool, [partial(Weekly, reactions=discord, settle=settle)], **settings)
+        super().__init__(pool, [partial(Weekly, reactions=discord)], **settings)
+        self.is_caught_up = is_caught_up
         self.kit = attrs.evolve(
             self.kit,
             verbs={
