@@ -10,6 +10,7 @@ known by its id, or is too old to be obeyed.
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
@@ -72,7 +73,7 @@ def is_command(event: Event, word: str) -> bool:
     )
 
 
-class TextCommand(Actor):
+class TextCommand(Actor, ABC):
     """An actor of the process that obeys one text command; ``name`` is the word without its mark."""
 
     name: str
@@ -84,13 +85,13 @@ class TextCommand(Actor):
         self._clock = clock
         self._seen: OrderedDict[MessageId, None] = OrderedDict()
 
+    @abstractmethod
     def announcement(self, said: MessageCreate) -> str:
         """What the owner reads while the command runs."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def obey(self, said: MessageCreate) -> Verdict:
         """Do what the message says, within a time of its own."""
-        raise NotImplementedError
 
     @override
     async def handle(self, message: object) -> object:

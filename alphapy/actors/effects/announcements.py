@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 import attrs
 from typing_extensions import override
 
-from alphapy.actors.effects.verbs import Discord, Reading, SendMessage, Verb
+from alphapy.actors.effects.verbs import Discord, Reading, Repeatable, SendMessage
 from alphapy.gateway.models.outgoing import File, attachments
 from alphapy.gateway.rest.errors import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, DiscordError, DiscordErrorKind
 from alphapy.pure.ids import ChannelId, MessageId
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
+    from alphapy.actors.effects.verbs import Verb
     from alphapy.gateway.models.outgoing import OutgoingMessage
     from alphapy.pure.clock import Clock
     from alphapy.pure.ids import UserId
@@ -160,13 +161,11 @@ class SendWithChart(SendMessage):
         return await _with_chart(effect.payload, self._drawer, send)
 
 
-class EditMessage(Verb):
+class EditMessage(Repeatable):
     """Turn ``message_id`` in ``channel_id`` into ``message``, with its ``chart``.
 
     A message that is gone is no error; the effect is then done without a message.
     """
-
-    idempotent = True
 
     def __init__(self, messages: Messages, drawer: Drawer) -> None:
         self._messages = messages
@@ -188,10 +187,6 @@ class EditMessage(Verb):
                 return None
             raise
         return message_id
-
-    @override
-    async def find(self, effect: Effect) -> tuple[MessageId, ...]:
-        return ()
 
     @override
     def explain(self, effect: Effect, error: DiscordError) -> str:

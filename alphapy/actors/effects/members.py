@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import override
 
-from alphapy.actors.effects.verbs import Verb
+from alphapy.actors.effects.verbs import Repeatable
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.pure.ids import ChannelId, GuildId, MessageId, UserId
 from alphapy.storage.effects import Draft
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from alphapy.actors.effects.verbs import Verb
     from alphapy.storage.effects import Effect
 
 SET_NICKNAME = "set_nickname"
@@ -43,10 +44,8 @@ class Members(Protocol):
         ...
 
 
-class SetNickname(Verb):
+class SetNickname(Repeatable):
     """Call the member ``user_id`` ``nick``, or nothing where it is null; done where the member has left."""
-
-    idempotent = True
 
     def __init__(self, members: Members) -> None:
         self._members = members
@@ -63,10 +62,6 @@ class SetNickname(Verb):
                 raise
 
     @override
-    async def find(self, effect: Effect) -> tuple[MessageId, ...]:
-        return ()
-
-    @override
     def explain(self, effect: Effect, error: DiscordError) -> str:
         member = f"<@{effect.payload['user_id']}>"
         if error.kind is DiscordErrorKind.FORBIDDEN:
@@ -78,10 +73,8 @@ class SetNickname(Verb):
         return f"The nickname of {member} could not be changed: Discord does not accept it."
 
 
-class RemoveReaction(Verb):
+class RemoveReaction(Repeatable):
     """Take the reaction ``emoji`` of ``user_id`` off ``message_id`` in ``channel_id``."""
-
-    idempotent = True
 
     def __init__(self, members: Members) -> None:
         self._members = members
@@ -95,10 +88,6 @@ class RemoveReaction(Verb):
             str(payload["emoji"]),
             UserId(payload["user_id"]),
         )
-
-    @override
-    async def find(self, effect: Effect) -> tuple[MessageId, ...]:
-        return ()
 
     @override
     def explain(self, effect: Effect, error: DiscordError) -> str:

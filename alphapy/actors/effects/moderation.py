@@ -7,12 +7,22 @@ log of auto-moderation shows how each step went.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import override
 
-from alphapy.actors.effects.verbs import MOST_PAGES, PAGE, Discord, Unprovable, Verb, is_ours, lifetime
+from alphapy.actors.effects.verbs import (
+    MOST_PAGES,
+    PAGE,
+    Discord,
+    Repeatable,
+    Unprovable,
+    Verb,
+    is_ours,
+    lifetime,
+)
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.pure.ids import (
     ChannelId,
@@ -81,10 +91,8 @@ class Directs(Discord, Protocol):
         ...
 
 
-class _Stated(Verb):
-    """An idempotent verb."""
-
-    idempotent = True
+class _Stated(Repeatable):
+    """What states how a member or a message is to be."""
 
     def __init__(self, moderation: Moderation) -> None:
         self._moderation = moderation
@@ -94,12 +102,9 @@ class _Stated(Verb):
         payload = effect.payload
         await self._do(effect.guild_id, payload, str(payload["reason"]))
 
+    @abstractmethod
     async def _do(self, guild_id: GuildId, payload: Mapping[str, Any], reason: str) -> None:
-        raise NotImplementedError
-
-    @override
-    async def find(self, effect: Effect) -> tuple[MessageId, ...]:
-        return ()
+        """Do it; raises DiscordError."""
 
     @override
     def explain(self, effect: Effect, error: DiscordError) -> str:

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 from typing_extensions import override
 
-from alphapy.actors.effects.verbs import Verb
+from alphapy.actors.effects.verbs import Repeatable
 from alphapy.gateway.rest.errors import DiscordError, DiscordErrorKind
 from alphapy.pure.engagement.weekly import RoleMove
-from alphapy.pure.ids import GuildId, MessageId, RoleId, UserId
+from alphapy.pure.ids import GuildId, RoleId, UserId
 from alphapy.storage.effects import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
     from datetime import datetime
 
+    from alphapy.actors.effects.verbs import Verb
     from alphapy.gateway.models.user import Member
     from alphapy.storage.effects import Effect
 
@@ -69,13 +70,11 @@ class _Call:
     role_id: RoleId
 
 
-class MoveRoles(Verb):
+class MoveRoles(Repeatable):
     """Let users have roles: ``moves`` of [role, user, whether nobody else shall have it], and ``reason``.
 
     Users who have left are passed over. One role that Discord refuses does not hold up the others.
     """
-
-    idempotent = True
 
     def __init__(self, roster: Roster, members: Members, hands: Hands) -> None:
         self._roster = roster
@@ -142,10 +141,6 @@ class MoveRoles(Verb):
             if error.kind is not DiscordErrorKind.NOT_FOUND:
                 raise
         return None
-
-    @override
-    async def find(self, effect: Effect) -> tuple[MessageId, ...]:
-        return ()
 
     @override
     def explain(self, effect: Effect, error: DiscordError) -> str:

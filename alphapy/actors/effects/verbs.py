@@ -91,6 +91,16 @@ class Verb(Protocol):
         ...
 
 
+class Repeatable(Verb):
+    """A verb that is the same done twice as done once, so that nothing of it has to be found."""
+
+    idempotent = True
+
+    @override
+    async def find(self, effect: Effect) -> tuple[MessageId, ...]:
+        return ()
+
+
 class SendMessage(Verb):
     """Post a message: ``channel_id`` and ``message``, its body without nonce."""
 
@@ -153,10 +163,8 @@ class SendMessage(Verb):
         return f"A message could not be posted in {channel}: Discord does not accept it."
 
 
-class DeleteMessage(Verb):
+class DeleteMessage(Repeatable):
     """Delete a message: ``channel_id`` and ``message_id``."""
-
-    idempotent = True
 
     def __init__(self, discord: Discord) -> None:
         self._discord = discord
@@ -167,10 +175,6 @@ class DeleteMessage(Verb):
         await self._discord.delete_message(
             ChannelId(payload["channel_id"]), MessageId(payload["message_id"]), reason=payload.get("reason")
         )
-
-    @override
-    async def find(self, effect: Effect) -> tuple[MessageId, ...]:
-        return ()
 
     @override
     def explain(self, effect: Effect, error: DiscordError) -> str:
