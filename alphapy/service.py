@@ -18,6 +18,7 @@ from alphapy.actors.effects.announcements import announcement_verbs
 from alphapy.actors.effects.members import member_verbs
 from alphapy.actors.effects.messages import Sweep
 from alphapy.actors.effects.moderation import moderation_verbs
+from alphapy.actors.effects.reactions import ReactionCounts, reaction_verbs
 from alphapy.actors.effects.roles import role_verbs
 from alphapy.actors.effects.sweeper import ADDRESS as SWEEPER
 from alphapy.actors.effects.sweeper import Sweeper
@@ -116,6 +117,7 @@ class Service:
         self.calls = DiscordCalls(wings.rest)
         self.members = MemberCalls(wings.rest)
         self.drawing = Drawing()
+        self.reaction_counts = ReactionCounts()
         self.guilds = GuildCache()
         self.owners = OwnerRegistry(config.owner_ids, self.calls)
         self.outside = wings.outside
@@ -172,6 +174,7 @@ class Service:
             **verbs(self.calls, lambda: self.guilds.me, self._can_read, wings.clock),
             **moderation_verbs(ModerationCalls(wings.rest), self.calls, lambda: self.guilds.me),
             **member_verbs(self.members),
+            **reaction_verbs(self.members, self.reaction_counts),
             **announcement_verbs(
                 self.calls, lambda: self.guilds.me, self._can_read, wings.clock, self.drawing
             ),
@@ -258,6 +261,7 @@ class Service:
             invites=InviteCalls(self.rest),
             members=self.members,
             drawing=self.drawing,
+            reaction_counts=self.reaction_counts,
             settings=self.settings,
             running=self.registry,
             guilds=self.guilds,

@@ -15,6 +15,7 @@ import attrs
 import httpx
 
 from alphapy.actors.drawing import Drawing
+from alphapy.actors.effects.reactions import ReactionCounts
 from alphapy.actors.journal import JournalKit
 from alphapy.actors.kernel.address import Address
 from alphapy.actors.kernel.bus import Bus
@@ -210,6 +211,7 @@ class Wiring:
     invites: InviteCalls
     members: MemberCalls
     drawing: Drawing
+    reaction_counts: ReactionCounts
     settings: SettingsBoard
     running: Running
     guilds: GuildCache

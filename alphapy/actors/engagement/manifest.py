@@ -58,7 +58,7 @@ def build(wiring: Wiring) -> Feature:
         challenges.part(random.Random()),
         _streaks(wiring),
         _og(wiring, og_book),
-        weekly_part(wiring.members),
+        weekly_part(wiring.reaction_counts),
         PartDef(build=Badges),
     )
     with_these = Collaborators(

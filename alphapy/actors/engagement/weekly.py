@@ -5,28 +5,25 @@ the progress in the gateway's log, so that a repeated event changes nothing. A w
 over, within two minutes; one that ended while nobody listened, within 48 hours (spec/engagement.md 5.4).
 
 When it fails. The database is gone: posts wait in memory, all else in the mailbox, and the week is computed
-when it is back. Discord does not say how many reactions are left after those with one emoji were removed: it
-is asked a few times; a process that dies meanwhile leaves the higher number.
+when it is back. Discord does not tell how many reactions are left after those with one emoji were removed: it
+is asked, as an effect.
 """
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
+import trio
 from typing_extensions import override
 
+from alphapy.actors.effects.reactions import COUNT_REACTIONS, count_reactions
 from alphapy.actors.engagement.part import NOT_MINE, Host, Part, PartDef, Work
 from alphapy.actors.engagement.weekly_computing import PART, Computing, food_channels
-from alphapy.actors.engagement.weekly_messages import (
-    ComputeDue,
-    ComputeWeek,
-    Recount,
-    Recounted,
-    WhereAnnounced,
-)
+from alphapy.actors.engagement.weekly_messages import ComputeDue, ComputeWeek, WhereAnnounced
 from alphapy.gateway.events import (
     MessageDelete,
     MessageDeleteBulk,
@@ -35,19 +32,20 @@ from alphapy.gateway.events import (
     MessageReactionRemoveAll,
     MessageReactionRemoveEmoji,
 )
-from alphapy.gateway.rest.errors import DiscordError
 from alphapy.pure.engagement.food import is_food
 from alphapy.pure.engagement.periods import CATCH_UP, completed, jitter
+from alphapy.pure.ids import ChannelId, MessageId
 from alphapy.storage import engagement_weekly as storage
 from alphapy.storage.engagement_rows import WeeklyRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from alphapy.actors.effects.reactions import ReactionCounts
     from alphapy.actors.engagement.part import Post, Row
     from alphapy.actors.feature import GatewayEvent
     from alphapy.pure.engagement.periods import Period
-    from alphapy.pure.ids import ChannelId, GuildId, MessageId, UserId
+    from alphapy.pure.ids import GuildId, UserId
     from alphapy.storage.effects import Draft, Effect
     from alphapy.storage.transaction import Transaction
 
@@ -60,17 +58,14 @@ BEHIND_LOOK: Final = 1.0
 BOTS: Final = 500
 """Bots that are remembered: Discord does not say of who takes a reaction back whether it is one."""
 
-RECOUNT_AFTER: Final = 5.0
-MOST_FAILURES: Final = 5
-"""Seconds until Discord is asked again for a message's reactions, and how often that may fail."""
+COUNTED_WITHIN: Final = timedelta(hours=6)
+"""How long after the reactions of an emoji were removed the rest is still asked for."""
 
+MOST_RECOUNTS: Final = 5
+"""How often it is asked again where somebody has reacted meanwhile."""
 
-class Reactions(Protocol):
-    """Who knows how many reactions there are."""
-
-    async def reaction_count(self, channel_id: ChannelId, message_id: MessageId) -> int:
-        """How many a message has, without the bot's own; raises DiscordError."""
-        ...
+REACTED: Final = 1_000
+"""Messages of which it is remembered when somebody reacted last."""
 
 
 @attrs.frozen
@@ -84,14 +79,14 @@ class State:
 class Weekly(Part):
     """The weekly awards of one guild; see the module."""
 
-    def __init__(self, host: Host, reactions: Reactions) -> None:
+    def __init__(self, host: Host, counts: ReactionCounts) -> None:
         self._host = host
-        self._reactions = reactions
+        self._counts = counts
         self._computing = Computing(host)
         self._has_rows = False
         self._bots: OrderedDict[UserId, None] = OrderedDict()
-        self._recounting: dict[MessageId, bool] = {}
-        """Messages whose reactions Discord is asked for, and whether there was one meanwhile."""
+        self._reacted: OrderedDict[MessageId, float] = OrderedDict()
+        """When somebody reacted to a message last, on Trio's clock."""
         self._computed: datetime | None = None
         """The end of the last week that is known to be computed."""
         self._armed: datetime | None = None
@@ -162,14 +157,13 @@ class Weekly(Part):
                 return self._write(lambda tx: storage.remove(tx, guild_id, [told.id]))
             case MessageDeleteBulk():
                 return self._write(lambda tx: storage.remove(tx, guild_id, told.ids))
-        work = self._on_reaction(told) if self._host.is_on(PART) else None
-        message_id = getattr(told, "message_id", None)
-        if work is not None and message_id in self._recounting:
-            self._recounting[message_id] = True
-        return work
+        return self._on_reaction(event) if self._host.is_on(PART) else None
 
-    def _on_reaction(self, told: object) -> Work | None:
-        guild_id = self._host.guild_id
+    def _on_reaction(self, event: GatewayEvent) -> Work | None:
+        told, guild_id = event.event, self._host.guild_id
+        match told:
+            case MessageReactionAdd() | MessageReactionRemove() | MessageReactionRemoveAll():
+                self._note_reaction(told.message_id)
         match told:
             case MessageReactionAdd(user_id=user_id, message_id=message_id, member=member):
                 if member is not None and member.user is not None and member.user.bot:
@@ -184,10 +178,36 @@ class Weekly(Part):
             case MessageReactionRemoveAll(message_id=message_id):
                 return self._write(lambda tx: storage.set_reactions(tx, guild_id, message_id, 0))
             case MessageReactionRemoveEmoji(channel_id=channel_id, message_id=message_id):
-                again = Recount(channel_id, message_id)
-                return Work(done=lambda: self._host.context.tell_self(again))
+                return Work(drafts=[self._recount(f"{event.session_id}:{event.seq}", channel_id, message_id)])
             case _:
                 return None
+
+    def _recount(self, key: str, channel_id: ChannelId, message_id: MessageId, turn: int = 0) -> Draft:
+        return count_reactions(
+            f"recount:{message_id}:{key}:{turn}",
+            channel_id,
+            message_id,
+            deadline_at=self._host.clock.now() + COUNTED_WITHIN,
+            about={"part": PART, "key": key, "turn": turn},
+        )
+
+    async def _recounted(self, tx: Transaction, effect: Effect) -> Sequence[Draft]:
+        """Store the number, unless there were reactions meanwhile that it may or may not have in it."""
+        payload, count = effect.payload, self._counts.of(effect)
+        channel_id, message_id = ChannelId(payload["channel_id"]), MessageId(payload["message_id"])
+        if count is None:
+            return ()
+        turn = payload["about"]["turn"] + 1
+        if self._reacted.get(message_id, -math.inf) >= count.asked_at and turn < MOST_RECOUNTS:
+            return [self._recount(payload["about"]["key"], channel_id, message_id, turn)]
+        await storage.set_reactions(tx, self._host.guild_id, message_id, count.number)
+        return ()
+
+    def _note_reaction(self, message_id: MessageId) -> None:
+        self._reacted[message_id] = trio.current_time()
+        self._reacted.move_to_end(message_id)
+        while len(self._reacted) > REACTED:
+            self._reacted.popitem(last=False)
 
     @staticmethod
     def _write(work: _Write) -> Work:
@@ -221,40 +241,9 @@ class Weekly(Part):
             case ComputeDue():
                 self._armed = None
                 await self.wake()
-            case Recount():
-                self._recounting[message.message_id] = False
-                if not self._host.context.start(self._recount, message):
-                    self._host.context.tell_after(RECOUNT_AFTER, message)
-            case Recounted():
-                await self._recounted(message)
             case _:
                 return NOT_MINE
         return None
-
-    async def _recount(self, wanted: Recount) -> None:
-        """In a child task: ask Discord how many reactions a message has."""
-        count = None
-        try:
-            count = await self._reactions.reaction_count(wanted.channel_id, wanted.message_id)
-        except DiscordError as error:
-            if error.transient and wanted.failures + 1 < MOST_FAILURES:
-                again = attrs.evolve(wanted, failures=wanted.failures + 1)
-                self._host.context.tell_after(RECOUNT_AFTER, again)
-                return
-        self._host.context.tell_self(Recounted(wanted, count))
-
-    async def _recounted(self, answer: Recounted) -> None:
-        """Store the number, unless there were reactions meanwhile that it may or may not have in it."""
-        wanted, count, guild_id = answer.wanted, answer.count, self._host.guild_id
-        is_stale = self._recounting.get(wanted.message_id, False)
-        if count is not None and is_stale and wanted.failures + 1 < MOST_FAILURES:
-            self._host.context.tell_self(attrs.evolve(wanted, failures=wanted.failures + 1))
-            return
-        if count is not None:
-            await self._host.commit(
-                write=lambda tx: storage.set_reactions(tx, guild_id, wanted.message_id, count)
-            )
-        self._recounting.pop(wanted.message_id, None)
 
     # -- the week
 
@@ -286,11 +275,13 @@ class Weekly(Part):
 
     @override
     async def on_done(self, tx: Transaction, effect: Effect) -> Sequence[Draft]:
+        if effect.kind == COUNT_REACTIONS:
+            return await self._recounted(tx, effect)
         return await self._computing.on_done(tx, effect)
 
     @override
     async def on_undone(self, tx: Transaction, effect: Effect, why: str) -> Sequence[Draft]:
-        return await self._computing.on_undone(tx, effect)
+        return () if effect.kind == COUNT_REACTIONS else await self._computing.on_undone(tx, effect)
 
 
 class _Write(Protocol):
@@ -306,6 +297,6 @@ async def due(tx: Transaction, now: datetime) -> tuple[Sequence[GuildId], dateti
     return guilds, period.following.end
 
 
-def part(reactions: Reactions) -> PartDef:
+def part(counts: ReactionCounts) -> PartDef:
     """The part of each guild."""
-    return PartDef(build=lambda host: Weekly(host, reactions), due=due)
+    return PartDef(build=lambda host: Weekly(host, counts), due=due)

@@ -62,20 +62,3 @@ class WhereAnnounced(Request[Place | None]):
 @attrs.frozen
 class ComputeDue:
     """To itself: the last completed week may be due."""
-
-
-@attrs.frozen
-class Recount:
-    """To itself: reactions of a message are to be counted anew; ``failures``: how often that was in vain."""
-
-    channel_id: ChannelId
-    message_id: MessageId
-    failures: int = 0
-
-
-@attrs.frozen
-class Recounted:
-    """To itself: a message has so many reactions; None where Discord does not say."""
-
-    wanted: Recount
-    count: int | None

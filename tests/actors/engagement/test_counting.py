@@ -16,13 +16,14 @@ import trio
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from alphapy.actors.effects.reactions import ReactionCounts
 from alphapy.actors.engagement.challenges import Challenges
 from alphapy.actors.engagement.nickname_book import NicknameBook
 from alphapy.actors.engagement.nicknames import Nicknames
 from alphapy.actors.engagement.streaks import Streaks
 from alphapy.actors.engagement.weekly import Weekly
 from alphapy.gateway.events import Emoji, Event, MessageCreate, MessageDelete, MessageReactionAdd
-from alphapy.pure.ids import ChannelId, MessageId, UserId, snowflake_at
+from alphapy.pure.ids import ChannelId, UserId, snowflake_at
 from alphapy.storage.pool import Pool, open_pool
 from tests.support.engagement import ADDRESS, CHANNEL, GUILD, EngagementHouse, message
 from tests.support.faulty_pool import FaultyPool, gone
@@ -231,7 +232,7 @@ class Town:
         book = NicknameBook(house.settings)
         house.parts = (
             lambda host: Challenges(host, house.kit.rng),
-            lambda host: Weekly(host, NoReactions()),
+            lambda host: Weekly(host, ReactionCounts()),
             lambda host: Streaks(host, Nicknames(host, NoMembers(), book)),
         )
         return house
@@ -275,13 +276,6 @@ class Town:
                 return "MESSAGE_DELETE", MessageDelete(
                     id=old.id, channel_id=ChannelId(CHANNEL), guild_id=GUILD
                 )
-
-
-class NoReactions:
-    """Nobody is asked."""
-
-    async def reaction_count(self, channel_id: ChannelId, message_id: MessageId) -> int:
-        raise AssertionError("nobody asks")
 
 
 class NoMembers:

@@ -22,6 +22,7 @@ from tests.actors.engagement.weekly_house import (
     RESULTS,
     SYSTEM,
     WeeklyHouse,
+    has,
     refusal,
 )
 from tests.support.actors import ask
@@ -110,35 +111,14 @@ async def test_a_reaction_that_is_replayed_after_a_resume_counts_once(pool: Pool
         door.react(image.id, 99)
         door.react(image.id, 96)
         await door.settled()
-        await wait_until(_has(house, [(image.id, 30, True, False, 2)]))
+        await wait_until(has(house, [(image.id, 30, True, False, 2)]))
     again = WeeklyHouse(pool)
     async with again.open() as door:
         again.seq = 1
         door.react(image.id, 99)
         door.react(image.id, 96)
         door.react(image.id, 95)
-        await wait_until(_has(again, [(image.id, 30, True, False, 3)]))
-
-
-def _has(house: WeeklyHouse, rows: list[tuple[Any, ...]], query: str = ALL) -> Any:
-    async def condition() -> bool:
-        return await house.rows(query) == rows
-
-    return condition
-
-
-async def test_all_reactions_or_those_of_one_emoji_are_removed(pool: Pool) -> None:
-    house = WeeklyHouse(pool)
-    async with house.open() as door:
-        image = door.post(1, 30, **IMAGE)
-        for user_id in (95, 96, 97):
-            door.react(image.id, user_id)
-        house.discord.reactions = 5
-        door.event("MESSAGE_REACTION_REMOVE_EMOJI", message_id=str(image.id), emoji={"name": "🔥"})
-        await wait_until(_has(house, [(image.id, 30, True, False, 5)]))
-        door.event("MESSAGE_REACTION_REMOVE_ALL", message_id=str(image.id))
-        await door.settled()
-    assert await house.rows(ALL) == [(image.id, 30, True, False, 0)]
+        await wait_until(has(again, [(image.id, 30, True, False, 3)]))
 
 
 async def test_scenario_17_the_star_goes_to_the_next_when_its_photo_is_deleted(pool: Pool) -> None:
@@ -321,7 +301,7 @@ async def test_results_that_change_while_the_post_is_under_way_are_told_afterwar
         assert (await door.compute()).outcome is WeekOutcome.POSTED, "it is not there yet"
         house.discord.held.remove("post")
         await wait_until(lambda: len(house.discord.posts) == 1)
-        await wait_until(_has(house, [(9_000,)], "SELECT announce_message_id FROM engagement_weekly_awards"))
+        await wait_until(has(house, [(9_000,)], "SELECT announce_message_id FROM engagement_weekly_awards"))
         for number in range(4, 8):
             door.post(number, 30)
         assert (await door.compute()).outcome is WeekOutcome.UPDATED

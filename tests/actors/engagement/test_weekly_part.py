@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alphapy.actors.effects.reactions import ReactionCounts
 from alphapy.actors.engagement.part import NOT_MINE
-from alphapy.actors.engagement.weekly import BOTS, MOST_FAILURES, RECOUNT_AFTER, State, Weekly, due, part
+from alphapy.actors.engagement.weekly import BOTS, State, Weekly, due, part
 from alphapy.actors.engagement.weekly_computing import badge_roles
-from alphapy.actors.engagement.weekly_messages import ComputeDue, Recount, Recounted
+from alphapy.actors.engagement.weekly_messages import ComputeDue
 from alphapy.actors.feature import GatewayEvent
 from alphapy.gateway.events import (
     ChannelDelete,
@@ -21,12 +22,11 @@ from alphapy.gateway.events import (
     MessageReactionRemove,
 )
 from alphapy.gateway.models.user import Member, User
-from alphapy.gateway.rest.errors import DiscordErrorKind
 from alphapy.pure.engagement.awards import BUILT_IN
 from alphapy.pure.engagement.periods import WEEK, jitter
 from alphapy.pure.ids import ChannelId, MessageId, UserId
 from tests.actors.engagement.members_host import FakeHost
-from tests.actors.engagement.weekly_house import PERIOD, FakeDiscord, refusal
+from tests.actors.engagement.weekly_house import PERIOD
 
 if TYPE_CHECKING:
     from alphapy.gateway.events import Event
@@ -36,11 +36,11 @@ CHANNEL, MESSAGE = ChannelId(20), MessageId(30)
 REACTION = partial(MessageReactionAdd, channel_id=CHANNEL, message_id=MESSAGE, emoji=Emoji(name="x"))
 
 
-def weekly(host: FakeHost, *, has_rows: bool = True) -> tuple[Weekly, FakeDiscord]:
-    discord = FakeDiscord()
-    found = Weekly(host, discord)
+def weekly(host: FakeHost, *, has_rows: bool = True) -> tuple[Weekly, ReactionCounts]:
+    counts = ReactionCounts()
+    found = Weekly(host, counts)
     found.adopt(State(has_rows, None))
-    return found, discord
+    return found, counts
 
 
 def told(event: Event) -> GatewayEvent:
@@ -129,53 +129,6 @@ async def test_bots_are_remembered_the_last_ones() -> None:
     assert await found.on_event(told(removed(101))) is not None
 
 
-async def test_reactions_are_counted_anew_by_asking_discord_a_few_times() -> None:
-    host = host_at(after=timedelta(0))
-    found, discord = weekly(host)
-    discord.reactions = 7
-    discord.reaction_errors = [refusal(DiscordErrorKind.SERVER)]
-    wanted = Recount(CHANNEL, MESSAGE)
-    await found.handle(wanted)
-    await host.run_tasks()
-    again = Recount(CHANNEL, MESSAGE, 1)
-    assert host.the_context.later == [(RECOUNT_AFTER, again)]
-    await found.handle(again)
-    await host.run_tasks()
-    assert host.the_context.queue == [Recounted(again, 7)]
-
-
-async def test_discord_is_not_asked_for_ever() -> None:
-    host = host_at(after=timedelta(0))
-    found, discord = weekly(host)
-    discord.reaction_errors = [refusal(DiscordErrorKind.SERVER), refusal(DiscordErrorKind.NOT_FOUND)]
-    await found.handle(Recount(CHANNEL, MESSAGE, MOST_FAILURES - 1))
-    await found.handle(Recount(CHANNEL, MESSAGE))
-    await host.run_tasks()
-    assert host.the_context.later == []
-    assert [answer.count for answer in host.the_context.queue if isinstance(answer, Recounted)] == [None] * 2
-    await host.drain(found)
-
-
-async def test_a_number_that_may_be_outdated_is_asked_for_again() -> None:
-    host = host_at(after=timedelta(0))
-    found, discord = weekly(host)
-    discord.reactions = 7
-    await found.handle(Recount(CHANNEL, MESSAGE))
-    await host.run_tasks()
-    assert await found.on_event(told(REACTION(user_id=UserId(5)))) is not None
-    await found.handle(host.the_context.queue.pop())
-    assert host.the_context.queue == [Recount(CHANNEL, MESSAGE, 1)]
-
-
-async def test_where_no_task_is_free_it_is_asked_later() -> None:
-    host = host_at(after=timedelta(0))
-    found, _ = weekly(host)
-    host.the_context.start = lambda *_: False  # type: ignore[method-assign]
-    wanted = Recount(CHANNEL, MESSAGE)
-    await found.handle(wanted)
-    assert host.the_context.later == [(RECOUNT_AFTER, wanted)]
-
-
 async def test_other_messages_are_not_its_own() -> None:
     found, _ = weekly(host_at(after=timedelta(0)))
     assert await found.handle("other") is NOT_MINE
@@ -191,8 +144,8 @@ async def test_guilds_are_due_for_48_hours_and_again_a_week_later(pool: Pool) ->
         for after, expected in ((0, [7]), (48, [7]), (49, [])):
             guilds, following = await due(tx, PERIOD.end + timedelta(hours=after))
             assert (list(guilds), following) == (expected, PERIOD.end + WEEK)
-    assert part(FakeDiscord()).due is due
-    assert part(FakeDiscord()).build(host_at(after=timedelta(0))).name == "weekly"
+    assert part(ReactionCounts()).due is due
+    assert part(ReactionCounts()).build(host_at(after=timedelta(0))).name == "weekly"
 
 
 def test_any_badge_may_have_a_role() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,9 +13,10 @@ import attrs
 from typing_extensions import override
 
 from alphapy.actors.effects.announcements import announcement_verbs
+from alphapy.actors.effects.reactions import ReactionCounts, Reactions, reaction_verbs
 from alphapy.actors.effects.roles import Hands, Members, Roster, role_verbs
 from alphapy.actors.engagement.messages import Wake
-from alphapy.actors.engagement.weekly import Reactions, Weekly
+from alphapy.actors.engagement.weekly import Weekly
 from alphapy.actors.engagement.weekly_messages import ComputeWeek, WeekReport
 from alphapy.actors.kernel.address import Lane
 from alphapy.actors.kernel.registry import Registry
@@ -74,7 +75,9 @@ class FakeDiscord(Roster, Members, Hands, Reactions):
     reactions: int = 0
     reaction_errors: list[DiscordError] = attrs.field(factory=list)
     held: list[str] = attrs.field(factory=list)
-    """What is not answered until it is taken out: ``post``, ``edit``, ``roles``."""
+    """What is not answered until it is taken out: ``post``, ``edit``, ``roles``, ``reactions``."""
+    on_reactions: Callable[[], Awaitable[None]] | None = None
+    """What happens while reactions are counted."""
 
     async def _turn(self, what: str) -> None:
         await wait_until(lambda: what not in self.held)
@@ -145,8 +148,11 @@ class FakeDiscord(Roster, Members, Hands, Reactions):
 
     @override
     async def reaction_count(self, channel_id: ChannelId, message_id: MessageId) -> int:
+        await self._turn("reactions")
         if self.reaction_errors:
             raise self.reaction_errors.pop(0)
+        if self.on_reactions is not None:
+            await self.on_reactions()
         return self.reactions
 
 
@@ -158,13 +164,15 @@ class WeeklyHouse(EngagementHouse):
         self.seq = 0
         discord = self.discord
         settings = {"weekly_award_channel_id": AWARDS, **settings}
-        super().__init__(pool, [partial(Weekly, reactions=discord)], **settings)
+        counts = ReactionCounts()
+        super().__init__(pool, [partial(Weekly, counts=counts)], **settings)
         self.is_caught_up = is_caught_up
         self.kit = attrs.evolve(
             self.kit,
             verbs={
                 **announcement_verbs(discord, lambda: ME, lambda _g, _c: True, self.clock, discord),
                 **role_verbs(discord, discord, discord),
+                **reaction_verbs(discord, counts),
             },
         )
         self.settings.values |= {f"{part}_enabled": False for part in ("challenges", "streaks", "og")}
@@ -249,3 +257,12 @@ class Door:
     def wake(self) -> None:
         """The clock wakes the guild."""
         self.registry.tell(ADDRESS, Wake())
+
+
+def has(house: WeeklyHouse, rows: list[tuple[Any, ...]], query: str = ALL) -> Any:
+    """A condition: the rows of a query are these."""
+
+    async def condition() -> bool:
+        return await house.rows(query) == rows
+
+    return condition
